@@ -1,0 +1,161 @@
+"""MIDI clock, both ways: 24 pulses to the quarter note, start, stop, continue, song position.
+
+Sending: pulses are stamped with their exact time and handed over ahead of it like notes (MIDI 1.0
+specification, "System Real Time Messages": the first pulse after Start or Continue is the first beat).
+
+Following: a foreign clock arrives quantised to its sender's audio period (Ardour's single interval at
+120 bpm runs from 18.6 to 21.5 ms), so no single interval is ever believed. A straight line is fitted through
+the last pulses by least squares; tempo is its slope, phase its value. A tempo change shows as residuals that
+all lean to one side: then the window is cut to the newest pulses, so the line catches up within half a beat
+while a steady clock keeps a two-bar average.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from aigc_music.core.time import BPM_MAX, BPM_MIN, NS_PER_MINUTE, TICKS_PER_QUARTER
+
+from .transport import Transport
+
+__all__ = ["CLOCK", "CONTINUE", "PULSES_PER_QUARTER", "SONG_POSITION", "START", "STOP", "ClockFollower", "ClockSender"]
+
+PULSES_PER_QUARTER = 24
+TICKS_PER_PULSE = TICKS_PER_QUARTER // PULSES_PER_QUARTER
+TICKS_PER_SONG_POSITION = TICKS_PER_QUARTER // 4  # song position counts sixteenths
+
+CLOCK, START, CONTINUE, STOP, SONG_POSITION = 0xF8, 0xFA, 0xFB, 0xFC, 0xF2
+
+
+def song_position(tick: int) -> bytes:
+    """The song position message for the sixteenth at or before `tick`."""
+    sixteenth = max(0, min(0x3FFF, tick // TICKS_PER_SONG_POSITION))
+    return bytes((SONG_POSITION, sixteenth & 0x7F, sixteenth >> 7))
+
+
+class ClockSender:
+    """Says which clock messages fall due. Threads: the player's loop only. Realtime-safe: yes."""
+
+    def __init__(self) -> None:
+        self._next_pulse = 0  # index of the next pulse, tick = index * TICKS_PER_PULSE
+
+    def start(self, tick: int) -> list[bytes]:
+        """Messages that announce a start at `tick` (a whole sixteenth): Start from 0, else position + Continue."""
+        self._next_pulse = -(-tick // TICKS_PER_PULSE)
+        return [bytes((START,))] if tick == 0 else [song_position(tick), bytes((CONTINUE,))]
+
+    def due(self, transport: Transport, until_ns: int) -> list[int]:
+        """Times (ns) of the pulses up to and including `until_ns`, each given once."""
+        times = []
+        while (at_ns := transport.ns_at(self._next_pulse * TICKS_PER_PULSE)) <= until_ns:
+            times.append(at_ns)
+            self._next_pulse += 1
+        return times
+
+
+class ClockFollower:
+    """Turns foreign pulses into a line (tick, time, tempo) for the transport.
+
+    offset_ns: the user's correction, positive = play later than the pulses say.
+    Threads: the player's loop only. Realtime-safe: yes.
+    """
+
+    LONG = 8 * PULSES_PER_QUARTER  # pulses in the window while the tempo is steady: two bars of 4/4
+    SHORT = PULSES_PER_QUARTER // 2  # pulses kept when the tempo moved
+    TIMEOUT_NS = 1_000_000_000  # a clock silent for this long has gone
+
+    def __init__(self, offset_ns: int = 0) -> None:
+        self.offset_ns = offset_ns
+        self.running = False
+        self.position = 0  # pulses from the start of the song to the next pulse
+        self.phase_error_ns = 0  # last pulse against the line, for people to see
+        self._times: deque[tuple[int, int]] = deque(maxlen=self.LONG)  # (pulse index, ns)
+
+    def locate(self, sixteenth: int) -> None:
+        """A song position message: where the next Continue goes on."""
+        self.position = sixteenth * TICKS_PER_SONG_POSITION // TICKS_PER_PULSE
+        self._times.clear()
+
+    def start(self) -> None:
+        """A Start message: the next pulse is the first beat."""
+        self.locate(0)
+        self.running = True
+
+    def resume(self) -> None:
+        """A Continue message: the next pulse is where the song stood."""
+        self._times.clear()
+        self.running = True
+
+    def stop(self) -> None:
+        """A Stop message. Pulses may go on while the song stands; they keep the tempo known."""
+        self.running = False
+
+    def pulse(self, at_ns: int) -> None:
+        """One clock pulse that arrived at `at_ns`."""
+        if not self.running:
+            return
+        if self._times and at_ns - self._times[-1][1] > self.TIMEOUT_NS:
+            self._times.clear()
+        self._times.append((self.position, at_ns))
+        self.position += 1
+        self._cut_if_tempo_moved()
+
+    def line(self) -> tuple[int, int, float] | None:
+        """(tick, ns, bpm) of the newest pulse on the fitted line, or None before the second pulse."""
+        if len(self._times) < 2:
+            return None
+        slope, at_last = _fit(self._times)
+        bpm = NS_PER_MINUTE / (slope * PULSES_PER_QUARTER)
+        if not BPM_MIN <= bpm <= BPM_MAX:
+            return None
+        self.phase_error_ns = round(self._times[-1][1] - at_last)
+        return self._times[-1][0] * TICKS_PER_PULSE, round(at_last) + self.offset_ns, bpm
+
+    def gone(self, now_ns: int) -> bool:
+        """True when a running clock has been silent for longer than TIMEOUT_NS."""
+        return self.running and bool(self._times) and now_ns - self._times[-1][1] > self.TIMEOUT_NS
+
+    def _cut_if_tempo_moved(self) -> None:
+        """Forget the old tempo when the newest pulses all lie on one side of the line by more than jitter."""
+        if len(self._times) <= self.SHORT:
+            return
+        older = list(self._times)[: -self.SHORT]
+        if len(older) < self.SHORT:
+            return
+        slope, at_last = _fit(older)
+        last_index = older[-1][0]
+        residuals = [ns - (at_last + slope * (index - last_index)) for index, ns in list(self._times)[-self.SHORT :]]
+        spread = _spread(older, slope, at_last)
+        # A drift grows: the newest half must stand further out than both the jitter seen so far and the half before.
+        newest, before = residuals[self.SHORT // 2 :], residuals[: self.SHORT // 2]
+        mean_new, mean_old = sum(newest) / len(newest), sum(before) / len(before)
+        same_side = all(r > 0 for r in newest) or all(r < 0 for r in newest)
+        if same_side and abs(mean_new) > max(1.5 * spread, 500_000) and abs(mean_new) > 1.5 * abs(mean_old):
+            kept = list(self._times)[-self.SHORT :]
+            self._times.clear()
+            self._times.extend(kept)
+
+
+def _fit(points: deque[tuple[int, int]] | list[tuple[int, int]]) -> tuple[float, float]:
+    """Least squares through (pulse, ns): (ns per pulse, ns of the line at the last pulse).
+
+    Sums are taken relative to the last point, so that 64-bit floats keep nanoseconds.
+    """
+    last_index, last_ns = points[-1]
+    n = len(points)
+    sum_x = sum_y = sum_xx = sum_xy = 0.0
+    for index, ns in points:
+        x, y = index - last_index, ns - last_ns
+        sum_x += x
+        sum_y += y
+        sum_xx += x * x
+        sum_xy += x * y
+    denominator = n * sum_xx - sum_x * sum_x
+    slope = (n * sum_xy - sum_x * sum_y) / denominator
+    return slope, last_ns + (sum_y - slope * sum_x) / n
+
+
+def _spread(points: list[tuple[int, int]], slope: float, at_last: float) -> float:
+    """Largest distance (ns) of a point from the line: the jitter of this clock."""
+    last_index = points[-1][0]
+    return max(abs(ns - (at_last + slope * (index - last_index))) for index, ns in points)
