@@ -54,8 +54,8 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
         target = Path(os.path.realpath(wanted))
         if target.exists() and not target.is_file():
             raise FileError(f"cannot write {str(wanted)!r}: it is a folder or a device: give a file name")
-        part = target.with_name(f".{secrets.token_hex(8)}.part")  # short: the wanted name may be as long as allowed
-        file = open(part, "xb")  # noqa: SIM115 - closed below, before the rename
+        part = target.with_name(f".{secrets.token_hex(8)}.part")  # short, the name may be at its limit
+        file = part.open("xb")
     except (OSError, ValueError) as error:
         if isinstance(error, FileError):
             raise
@@ -67,7 +67,7 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, target)
+        part.replace(target)
     except OSError as error:
         _discard(file, part)
         if isinstance(error, FileError):
