@@ -1,6 +1,6 @@
-"""MIDI backends: one protocol, three ways to a port. Nothing heavy is imported before `open_backend` needs it.
+"""MIDI backends: one protocol, three ways to a port. Nothing heavy loads before `open_backend` needs it.
 
-    jack    JACK or PipeWire's JACK: events carry their frame, a compiled callback puts them there sample-exact
+    jack    JACK or PipeWire's JACK: events carry their frame, a compiled callback puts them there
     rtmidi  ALSA, CoreMIDI, Windows: the player's own loop sends each message at its deadline
     memory  no port at all: records what would have been sent; for tests, and for machines without MIDI
 
@@ -61,9 +61,9 @@ class Backend(Protocol):
     alive: bool
 
     def send(self, at_ns: int, data: bytes, port: int = OUT) -> None:
-        """Hand over one whole message to be sent at `at_ns` (player time, ns); past times go at once, counted late.
+        """Hand over one whole message to be sent at `at_ns` (player time, ns).
 
-        The order of sends at equal times is kept. UsageError when `data` is not one valid message.
+        Past times go at once and count as late. The order of sends at equal times is kept. UsageError when `data` is not one valid message.
         """
 
     def unsend(self, port: int = OUT) -> None:
@@ -82,10 +82,10 @@ class Backend(Protocol):
         """
 
     def set_thru(self, on: bool) -> None:
-        """Copy what arrives on IN to OUT, on HUMAN_CHANNEL, as fast as the system can; off lets go of held notes."""
+        """Copy what arrives on IN to OUT, on HUMAN_CHANNEL, as fast as the system can; off lets held notes go."""
 
     def close_all(self) -> int:
-        """Panic: forget what waits, end every note that sounds on OUT, then CC64 0, CC123, CC120 on used channels.
+        """Panic: forget what waits for OUT, end every note there, then CC64 0, CC123, CC120 on used channels.
 
         Returns how many notes were sounding. At once; one or two periods on JACK.
         """
@@ -97,7 +97,7 @@ class Backend(Protocol):
         """
 
     def statistics(self) -> dict[str, Any]:
-        """sent, received, late, dropped, invalid, xruns, and lateness_ns: int64 array of the last 4096 note_ons."""
+        """sent, received, late, dropped, invalid, xruns; lateness_ns: int64 array of the last 4096 note_ons."""
 
     def close(self) -> None:
         """`close_all`, then leave the MIDI system. Safe to call twice."""
@@ -127,7 +127,7 @@ def open_backend(
 
     to, from_: part of the name of the port to play to and to listen to; None leaves that to the musician's
     patchbay or DAW. The ports are remembered and connected again when they come back.
-    Raises PortError when the API is not there or a name fits no port or several; never takes another API instead.
+    Raises PortError when the API is not there or a name fits no port or several; never takes another API.
     """
     name = choose_api()[0] if api is None else choose("MIDI API", api, APIS)
     if name == "memory":

@@ -1,7 +1,7 @@
-"""Sending at deadlines, for MIDI systems that have no notion of a message's time: shared by rtmidi and memory.
+"""Sending at deadlines, for MIDI systems whose messages carry no time: shared by rtmidi and memory.
 
-Messages wait in a heap keyed by (time, order of sending) and leave inside `wait`, which therefore IS the deadline
-thread: whoever calls it should run with realtime priority where the system allows. Every note that left is
+Messages wait in a heap keyed by (time, order of sending) and leave inside `wait`, which therefore IS the
+deadline thread: whoever calls it should run with realtime priority where the system allows. Every note that left is
 owned here until its note_off leaves, so that a panic, a lost port or an `unsend` can settle what is owed.
 
 Threading model: the player's thread only. A subclass may fill its input from other threads if it locks it.
@@ -93,7 +93,7 @@ def _off(key: int) -> bytes:
 
 
 def pending_offs(messages: Sequence[bytes]) -> list[bytes]:
-    """Of the messages that are to be forgotten, in order of time: the note_offs whose note_on is not among them."""
+    """Of messages to be forgotten, in order of time: the note_offs whose note_on is not among them."""
     waiting: dict[tuple[int, int], int] = {}
     offs = []
     for data in messages:
@@ -129,7 +129,7 @@ class DeadlineBackend:
         self.alive = True
         self.sounding = Sounding()
         self.tap: Callable[[int, bytes], None] | None = None
-        """Called with (player time, message) for everything written to OUT, lost ports included: a synth listens here."""
+        """Called with (player time, message) for all that is written to OUT, lost or not: a synth listens here."""
         self._heap: list[tuple[int, int, int, bytes]] = []
         self._order = 0
         self._thru = False
@@ -148,7 +148,7 @@ class DeadlineBackend:
         raise NotImplementedError
 
     def _sleep(self, until_ns: int, fds: Sequence[int]) -> list[int]:
-        """Sleep until `until_ns`, input or a readable fd; the readable ones. `until_ns` may be past: just look."""
+        """Sleep until `until_ns`, input or a readable fd; the readable ones. A past `until_ns` just looks."""
         raise NotImplementedError
 
     def _invalid(self) -> int:
@@ -159,7 +159,7 @@ class DeadlineBackend:
         """See Backend.send."""
         if not whole(data):
             raise UsageError(
-                f"{data.hex(' ') or 'nothing'} is not one MIDI message: give a status byte and its data"
+                f"{data.hex(' ') or 'nothing'} is not one MIDI message: a status byte and its data"
             )
         self._order += 1
         heapq.heappush(self._heap, (at_ns, self._order, port, data))

@@ -1,8 +1,8 @@
-"""A backend without ports: what is sent is kept in a list, what is fed comes in. Shipped, because it is how the
-player is tested and what it runs on where a machine has no MIDI at all.
+"""A backend without ports: what is sent is kept in a list, what is fed comes in. Shipped, because it is
+how the player is tested and what it runs on where a machine has no MIDI at all.
 
-On a ManualClock `wait` does not sleep: it moves the clock to the next thing that happens, so an hour of playing
-takes seconds and every time is exact. On a MonotonicClock it sleeps like a real port.
+On a ManualClock `wait` does not sleep: it moves the clock to the next thing that happens, so an hour of
+playing takes seconds and every time is exact. On a MonotonicClock it sleeps like a real port.
 
 Threading model: the player's thread only.
 """

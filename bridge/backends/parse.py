@@ -12,7 +12,7 @@ from __future__ import annotations
 __all__ = ["SYSEX_LIMIT", "Parser", "normalise", "whole"]
 
 SYSEX_LIMIT = 65_536
-"""Longest system exclusive message that is kept, in bytes with both ends; a longer one is skipped and counted."""
+"""Longest system exclusive message that is kept, in bytes with both ends; longer ones are skipped."""
 
 # length in bytes by status, 0 = not a message of fixed length or undefined by the MIDI standard
 _LENGTHS = (
