@@ -65,7 +65,8 @@ _NAME = re.compile(r"([A-Ga-g])([#♯b♭]*)")
 _SUFFIXES: dict[str, int] = {
     "maj": 0, "M": 0, "5": 0, "min": 1, "-": 1, "mi": 1, "o": 2, "+": 3, "M7": 4, "min7": 5, "mi7": 5, "-7": 5,
     "dom7": 6, "9": 6, "13": 6, "7sus4": 9, "hdim7": 7, "ø": 7, "ø7": 7, "o7": 8, "sus": 9, "sus2": 9,
-    "maj6": 10, "min6": 11, "maj9": 4, "m9": 5, "m11": 5, "add9": 0, "maj(9)": 0, "11": 6,
+    "maj6": 10, "min6": 11, "maj9": 4, "maj13": 4, "m9": 5, "min9": 5, "m11": 5, "min11": 5, "m13": 5,
+    "min13": 5, "min7b5": 7, "m7(b5)": 7, "m7(altb5)": 7, "add9": 0, "maj(9)": 0, "11": 6,
 } | {suffix: index for index, (suffix, _) in enumerate(CHORD_QUALITIES)}  # fmt: skip
 
 
@@ -106,8 +107,9 @@ class Key(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Key:
-        """'F', 'F major', 'Dm', 'Eb minor', 'C# dorian' -> Key. UsageError names what is allowed."""
+        """'F', 'F major', 'Dm', 'Eb minor', 'C# dorian', 'A:min' -> Key. UsageError names what is allowed."""
         root, rest = _root_of(text.strip())
+        rest = rest.removeprefix(":")
         if rest in ("m", "min"):
             rest = "minor"
         return cls(root, choose("mode", rest, MODES) if rest and rest != "maj" else "major")

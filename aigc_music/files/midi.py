@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..core.errors import FileError, MidiFileError, UsageError
 from ..core.notes import Note, Score, Track
 from ..core.theory import Key
-from ..core.time import BPM_MAX, BPM_MIN, TICKS_PER_QUARTER, Metre, MetreMap, check_bpm
+from ..core.time import BPM_MAX, BPM_MIN, TICKS_PER_QUARTER, Metre, MetreMap
 from .atomic import atomic_write
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_BYTES", "MAX_EVENTS", "MAX_TICK", "midi_file", "read_score", "score_bytes", "write_score"]
 
 MAX_BYTES = 64 * 1024 * 1024
-MAX_EVENTS = 5_000_000
+MAX_EVENTS = 2_000_000
 MAX_TRACKS = 10_000
 MAX_TICK = 24 * 3600 * 2 * TICKS_PER_QUARTER
 """24 hours at 120 bpm; a track that claims to go on after that is cut there."""
@@ -66,7 +66,7 @@ def read_score(source: str | Path | bytes) -> Score:
     """Read a standard MIDI file from a path or from its bytes.
 
     `Score.repairs` is empty for a sound file. Raises MidiFileError for bytes that are no MIDI file, more than
-    64 MB or more than 5 million events, and FileError for a path that cannot be read.
+    64 MB or more than 2 million events, and FileError for a path that cannot be read.
     """
     data = source if isinstance(source, bytes) else _bytes_of(Path(source))
     name = "these bytes" if isinstance(source, bytes) else repr(str(source))
@@ -148,9 +148,13 @@ class _Reader:
             tempos.update(sequence.tempos)
             metres.update(sequence.metres)
             keys.update(sequence.keys)
-        if self.seconds and tempos:
+        if tempos and self.seconds:
             self.repair("the file counts seconds (SMPTE), so its tempos were dropped: 120 bpm")
             tempos = {}
+        elif tempos:
+            tempos.setdefault(
+                0, 120.0
+            )  # what the format says; in a TempoMap the first tempo would hold before it
         score.tempos = sorted(tempos.items())
         score.metres = sorted(metres.items())
         score.keys = sorted(keys.items())
@@ -238,7 +242,9 @@ class _Reader:
                 following = data.find(b"MTrk", end)
                 end = following if following >= 0 else size
                 self.repair(f"track {number} is longer than the {length} bytes that it claims")
-            sequence, used = self.track(data[body:end], number)
+            # no copy of a great rest of the file: ten thousand tracks may each claim all of it
+            chunk = memoryview(data)[body:end] if end - body > 1 << 20 else data[body:end]
+            sequence, used = self.track(chunk, number)
             found.append(sequence)
             hidden = data.find(b"MTrk", body + used, end)  # a length too great swallows the next track
             if hidden >= 0:
@@ -248,7 +254,7 @@ class _Reader:
 
     # ---- one track
 
-    def track(self, body: bytes, number: int) -> tuple[_Sequence, int]:
+    def track(self, body: bytes | memoryview, number: int) -> tuple[_Sequence, int]:
         """Read the events of one track chunk; returns them and the number of bytes used."""
         multiply, divide = self.multiply, self.divide
         twice, same = 2 * divide, multiply == divide
@@ -362,7 +368,7 @@ class _Reader:
                         cut = f"a message that claims {length} bytes"
                         break
                     if kind >= 0:
-                        metas.append((tick, kind, body[pos : pos + length]))
+                        metas.append((tick, kind, bytes(body[pos : pos + length])))
                     pos += length
                 else:  # system common and realtime messages have no place in a file
                     pos += 2 if status == 0xF2 else 1 if status in (0xF1, 0xF3) else 0
@@ -381,8 +387,8 @@ class _Reader:
             of_channel.sort()
         where = f"track {number}"
         for count, text in (
-            (left, "that never ended were closed at its end"),
-            (empty, "of no length were made one tick long"),
+            (left, "without an end, closed with the track"),
+            (empty, "of no length, made one tick long"),
         ):
             if count:
                 self.repair(f"{where}: {_some(count, 'note')} {text}")
@@ -391,7 +397,7 @@ class _Reader:
         if strays:
             self.repair(f"{where}: {_some(strays, 'note-off')} without a note dropped")
         if high:
-            self.repair(f"{where}: {_some(high, 'message')} with data above 127, the upper bit was dropped")
+            self.repair(f"{where}: {_some(high, 'message')} with data above 127, upper bit dropped")
         if junk:
             self.repair(f"{where}: {_some(junk, 'stray byte or message', 'stray bytes or messages')} skipped")
         return self.sequence(metas, notes, controls, programs, tick, where), pos
@@ -585,8 +591,8 @@ def _conductor(score: Score) -> list[_Timed]:
     from mido import MetaMessage
 
     events: list[_Timed] = []
-    for tick, bpm in score.tempos:
-        events.append((tick, 0, MetaMessage("set_tempo", tempo=round(60e6 / check_bpm(bpm)))))
+    for tick, bpm in score.tempo_map().changes if score.tempos else []:
+        events.append((tick, 0, MetaMessage("set_tempo", tempo=round(60e6 / bpm))))
     for tick, (beats, unit) in score.metres:
         if not 1 <= beats <= 255 or unit not in (1, 2, 4, 8, 16, 32, 64, 128):
             raise UsageError(
