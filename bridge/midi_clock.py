@@ -18,7 +18,16 @@ from aigc_music.core.time import BPM_MAX, BPM_MIN, NS_PER_MINUTE, TICKS_PER_QUAR
 
 from .transport import Transport
 
-__all__ = ["CLOCK", "CONTINUE", "PULSES_PER_QUARTER", "SONG_POSITION", "START", "STOP", "ClockFollower", "ClockSender"]
+__all__ = [
+    "CLOCK",
+    "CONTINUE",
+    "PULSES_PER_QUARTER",
+    "SONG_POSITION",
+    "START",
+    "STOP",
+    "ClockFollower",
+    "ClockSender",
+]
 
 PULSES_PER_QUARTER = 24
 TICKS_PER_PULSE = TICKS_PER_QUARTER // PULSES_PER_QUARTER
@@ -92,12 +101,13 @@ class ClockFollower:
 
     def pulse(self, at_ns: int) -> None:
         """One clock pulse that arrived at `at_ns`."""
-        if not self.running:
-            return
         if self._times and at_ns - self._times[-1][1] > self.TIMEOUT_NS:
             self._times.clear()
-        self._times.append((self.position, at_ns))
-        self.position += 1
+        if self.running:
+            self._times.append((self.position, at_ns))
+            self.position += 1
+        else:  # many senders pulse while they stand: the tempo is known before the start
+            self._times.append((self._times[-1][0] + 1 if self._times else 0, at_ns))
         self._cut_if_tempo_moved()
 
     def line(self) -> tuple[int, int, float] | None:
@@ -124,7 +134,9 @@ class ClockFollower:
             return
         slope, at_last = _fit(older)
         last_index = older[-1][0]
-        residuals = [ns - (at_last + slope * (index - last_index)) for index, ns in list(self._times)[-self.SHORT :]]
+        residuals = [
+            ns - (at_last + slope * (index - last_index)) for index, ns in list(self._times)[-self.SHORT :]
+        ]
         spread = _spread(older, slope, at_last)
         # A drift grows: the newest half must stand further out than both the jitter seen so far and the half before.
         newest, before = residuals[self.SHORT // 2 :], residuals[: self.SHORT // 2]

@@ -1,0 +1,209 @@
+"""`aigc-music live`: play along until Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import select
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aigc_music.core.controls import CONTROLS, ROLES
+from aigc_music.core.errors import UsageError
+from aigc_music.core.styles import STYLES, style_id
+from aigc_music.core.time import check_bpm
+
+EPILOG = """\b
+Keys while playing:
+  space panic   m mute   -/+ tempo   K/k key   S/s style   d/D density
+  t/T daring    R/r role   l then a knob's key: MIDI learn   q quit
+
+\b
+Examples:
+  aigc-music live                                   the band plays alone
+  aigc-music live --role accompany --from "Keystation" --style jazz
+  aigc-music live --role answer --record jam.mid
+  aigc-music live --sync midi --api jack --to ardour
+"""
+
+
+@click.command("live", epilog=EPILOG)
+@click.option("--to", metavar="NAME", help="Play into this port (part of its name). Default: own port 'aigc-music'.")
+@click.option("--from", "from_", metavar="NAME", help="Listen to this port (part of its name).")
+@click.option("--api", type=click.Choice(["jack", "rtmidi", "memory"]), help="MIDI system. Default: what is there.")
+@click.option("--role", type=click.Choice(ROLES), default="solo", show_default=True, help="Who leads.")
+@click.option("--style", help="Style of the band, such as pop, jazz, chorale. Default: pop.")
+@click.option("--key", help="Key, such as 'F major' or 'Dm'. Default: C major.")
+@click.option("--bpm", type=float, help="Tempo. Default: one that suits the style.")
+@click.option("--density", type=float, help="How many notes, 0..1.")
+@click.option("--temperature", type=float, help="How daring, 0.2..2.")
+@click.option("--seed", type=int, help="Number that fixes all chance. Default: a new one, shown.")
+@click.option("--model", default="default", show_default=True, help="Trained model (see 'aigc-music models').")
+@click.option("--metre", default="4/4", show_default=True, help="Time signature.")
+@click.option("--sync", type=click.Choice(["internal", "midi"]), default="internal", show_default=True,
+              help="Whose clock: ours, or MIDI clock from the DAW.")  # fmt: skip
+@click.option("--offset", "offset_ms", type=float, default=0.0, help="Play this many ms later than the MIDI clock says.")
+@click.option("--sound", type=click.Choice(["synth", "none"]), default="synth", show_default=True, help="Built-in synth.")
+@click.option("--no-thru", is_flag=True, help="Do not pass your own notes on.")
+@click.option("--record", type=click.Path(path_type=Path, dir_okay=False), help="Write the take to this MIDI file.")
+@click.option("--seconds", type=float, help="Stop after this long.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object as the last line of stdout.")
+def command(**options: Any) -> None:
+    """Play along: a trained model plays notes into your DAW, in time, and reacts to what you play.
+
+    Opens the virtual port 'aigc-music': choose it as MIDI input of a track in your DAW. Without a DAW the
+    built-in synth is heard; without an audio device the take is written as MIDI and WAV.
+    """
+    perform(**options)
+
+
+def perform(
+    *,
+    role: str,
+    style: str | None,
+    key: str | None,
+    bpm: float | None,
+    density: float | None,
+    temperature: float | None,
+    seed: int | None,
+    model: str,
+    metre: str,
+    record: Path | None,
+    seconds: float | None,
+    as_json: bool,
+    **ports: Any,
+) -> None:
+    """The verb itself, with checked options."""
+    from aigc_music.live.performance import Performance, model_command
+    from aigc_music.live.settings import Settings
+    from aigc_music.live.takes import Takes
+    from bridge.process import Config
+    from models.zoo import find
+
+    find(model)  # a wrong name is an error here, not in a process far away
+    takes = Takes()
+    recovered = takes.recover()
+    controls = _controls(role=role, style=style, key=key, bpm=bpm, density=density, temperature=temperature)
+    if record is not None:
+        takes.check(record)
+    seed = secrets.randbelow(1 << 31) if seed is None else seed
+    settings = Settings.load()
+    config = Config(
+        seed=seed,
+        model_command=model_command(model),
+        api=ports["api"],
+        to=ports["to"],
+        from_=ports["from_"],
+        sound=ports["sound"],
+        sync=ports["sync"],
+        clock_offset_ms=ports["offset_ms"],
+        thru=not ports["no_thru"],
+        metre=parse_metre(metre),
+        controls=controls,
+        bindings=settings.bindings,
+        journal=str(takes.new_journal()),
+        seconds=seconds,
+    )
+    face = _face(seed, model, as_json)
+    for path in recovered:
+        face.tell(f"an earlier take was cut off: it is saved as {path}")
+    with Performance(config) as performance:
+        try:
+            _run(performance, face)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            report = performance.close()
+            face.close()
+    settings.keep_bindings(performance.snapshot.get("bindings"))
+    heard = performance.hello.get("audio") is not None or performance.hello.get("api") in ("jack", "rtmidi")
+    saved = takes.save(Path(config.journal or ""), record, audio_too=not heard)
+    for path in saved:
+        face.tell(f"the take is saved as {path}")
+    if not report:
+        raise UsageError("the player ended without a report: run 'aigc-music doctor'") from None
+    face.report(report | {"seed": seed, "files": [str(path) for path in saved]})
+    if as_json:
+        print(json.dumps({name: value for name, value in report.items() if name != "is"} | {
+            "seed": seed, "files": [str(path) for path in saved]}))  # fmt: skip
+
+
+def _controls(**given: Any) -> dict[str, Any]:
+    """Checked starting values of the knobs; the tempo suits the style unless it is given."""
+    controls = {name: CONTROLS[name].check(value) for name, value in given.items() if value is not None}
+    if "bpm" not in controls and "style" in controls:
+        controls["bpm"] = STYLES[style_id(controls["style"])].bpm
+    check_bpm(controls.get("bpm", 120.0))
+    return controls
+
+
+def parse_metre(text: str) -> tuple[int, int]:
+    """4/4 -> (4, 4). UsageError says what is allowed."""
+    beats, _, unit = text.partition("/")
+    if beats.isdigit() and unit in ("2", "4", "8", "16") and 1 <= int(beats) <= 16:
+        return int(beats), int(unit)
+    raise UsageError(f"metre {text!r}: give beats/unit, such as 4/4, 3/4 or 6/8 (unit 2, 4, 8 or 16)")
+
+
+def _face(seed: int, model: str, as_json: bool) -> Any:
+    if sys.stdout.isatty() and not as_json:
+        from aigc_music.live.screen import Screen
+
+        return Screen(seed, model)
+    return _Plain(quiet=as_json)
+
+
+class _Plain:
+    """The face where there is no terminal: sentences on stderr, one line a bar."""
+
+    keys = None
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.bar = -1
+
+    def tell(self, text: str) -> None:
+        print(text, file=sys.stderr)
+
+    def show(self, performance: Any) -> None:
+        snapshot = performance.snapshot
+        if snapshot and snapshot["running"] and snapshot["bar"] != self.bar and not self.quiet:
+            self.bar = snapshot["bar"]
+            late = snapshot["lateness_ms"]
+            print(
+                f"bar {self.bar + 1}  {snapshot['bpm']:.1f} bpm  {snapshot['chord']}  {snapshot['sent']} notes,"
+                f" late p99 {late['p99']:.3f} ms",
+                file=sys.stderr,
+            )
+
+    def close(self) -> None:
+        pass
+
+    def report(self, report: dict[str, Any]) -> None:
+        if not self.quiet:
+            print(
+                f"{report['notes_sent']} notes sent, {report['late']} late, {report['dropped']} dropped,"
+                f" {report['hanging']} hanging",
+                file=sys.stderr,
+            )
+
+
+def _run(performance: Any, face: Any) -> None:
+    """Until the player ends or the musician quits."""
+    said = 0
+    while not performance.over:
+        fds = [performance.fd] + ([face.keys.fd] if face.keys else [])
+        select.select(fds, [], [], 0.1)
+        performance.listen()
+        for text in performance.told[said:]:
+            face.tell(text)
+        said = len(performance.told)
+        if face.keys:
+            for wish in face.keys.wishes(performance.snapshot):
+                performance.wish(wish.pop("do"), **wish)
+        face.show(performance)
+        time.sleep(0)

@@ -1,0 +1,256 @@
+"""The planner: answers the player's messages with notes ahead of time.
+
+Two streams of the same model run side by side, one for the pitched parts, one for the drums: no training set
+has a whole band, so they meet in what both are told (chord, phase, style, energy). Each decided note is
+remembered with the stream's state before it, so going back to any tick is one copy, not a recomputation.
+
+Everything here is a function of the messages, the seed and the weights: a decision is drawn with noise keyed by
+(seed, epoch, stream, number), so planning further ahead or in smaller pieces changes nothing, and a journal
+played again gives the same notes.
+
+Threading model: one thread. No clock is read but to measure decision times.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from aigc_music.core.controls import Controls
+from aigc_music.core.notes import Note
+from aigc_music.core.parts import DRUMS, PART_NAMES, PARTS, part_of_channel
+from aigc_music.core.styles import STYLES, Style, style_id
+from aigc_music.core.theory import Chord, Key
+from aigc_music.core.time import TICKS_PER_QUARTER, Metre
+from models.music.decode_cpu import CLOSE, OPEN, Conditions, Limits, MusicModel, Rest, Stream
+
+from .harmony import Harmony
+from .roles import MELODY, Listener, Window, parts_of, window_of
+
+__all__ = ["Planner"]
+
+KEYS = PART_NAMES.index("keys")
+_KEPT = 512  # decided notes that can be taken back
+_LOW_HAND = 55  # the musician's notes below this pitch count as keys, the others as melody
+_CHUNK = 8  # notes a message, so that the first ones of a new plan travel at once
+
+
+@dataclass(slots=True)
+class Lane:
+    """One stream of the model and what it has decided: (tick, state before) of each event it was fed."""
+
+    stream: Stream
+    conditions: Conditions
+    limits: Limits
+    number: int
+    past: deque[tuple[int, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    next_note: Any = None  # decided but not yet due
+    drawn: int = 0  # decisions in this epoch
+
+    def feed(self, tick: int, part: int, pitch: int, velocity: int, duration: int, human: bool = False) -> None:
+        self.past.append((tick, self.stream.snapshot()))
+        self.stream.feed(tick, part, pitch, velocity, duration, human=human)
+
+    def rewind(self, tick: int) -> None:
+        """Forget everything that was fed after `tick`."""
+        state = None
+        while self.past and self.past[-1][0] > tick:
+            state = self.past.pop()[1]
+        if state is not None:
+            self.stream.restore(state)
+        self.next_note = None
+
+
+class Planner:
+    """See the module. Feed it `hear(message)`, then take notes with `plan(until)`."""
+
+    def __init__(self, model: MusicModel) -> None:
+        self.model = model
+        self.seed = 0
+        self.metre = Metre()
+        self.controls = Controls()
+        self.epoch = 0
+        self.frozen = -1
+        self.until = -1
+        self.lanes: list[Lane] = []
+        self.listener = Listener(self.metre)
+        self.harmony = Harmony(0, self.metre)
+        self.chords_told = -1
+
+    # -- messages ------------------------------------------------------------------------------------------
+
+    def hear(self, message: dict[str, Any]) -> list[dict[str, Any]]:
+        """Take one message of the player in; returns plans that must be finished before it takes effect."""
+        do = message["do"]
+        if do == "time":
+            self.until = max(self.until, message["until"])
+            return []
+        frozen = message["frozen"]
+        promised = self._finish(frozen) if do in ("listen", "control") else []
+        self.epoch, self.frozen = message["epoch"], frozen
+        if do == "session":
+            self.seed = message["seed"]
+            self.metre = Metre(*message["metre"])
+            self.controls = Controls(dict(message["controls"]))
+            self._reset()
+            for tick, pitch, velocity, duration, channel in message["history"]:
+                self._remember(Note(tick, pitch, velocity, duration, channel))
+        elif do == "locate":
+            self._reset()
+            self.until = frozen
+        else:
+            for lane in self.lanes:
+                lane.rewind(frozen)
+            if do == "control":
+                for name, value in message["controls"].items():
+                    self.controls.set(name, value)
+                self._new_conditions()
+            elif do == "listen":
+                self._listen(message["heard"])
+        for lane in self.lanes:
+            lane.drawn = 0
+            lane.next_note = None
+        self.harmony.forget_after(frozen)
+        self.chords_told = min(self.chords_told, frozen)
+        self._follow()
+        return promised
+
+    def _finish(self, frozen: int) -> list[dict[str, Any]]:
+        """Decide what the present epoch still owes up to `frozen`: the player has promised to play it."""
+        plans = []
+        while (plan := self.plan(frozen)) is not None:
+            plans.append(plan)
+        return plans
+
+    def _reset(self) -> None:
+        self.listener = Listener(self.metre)
+        self.harmony = Harmony(self.seed, self.metre)
+        self.chords_told = -1
+        self.lanes = [
+            Lane(self.model.stream(self.seed + number), Conditions(), Limits(), number) for number in range(2)
+        ]
+        self._new_conditions()
+
+    def _remember(self, note: Note) -> None:
+        part = part_of_channel(note.channel)
+        if part is not None:
+            self.lanes[part == DRUMS].feed(note.tick, part, note.pitch, note.velocity, note.duration)
+
+    def _listen(self, heard: list[list[int]]) -> None:
+        """Notes of the musician, already played: into the stream, in the past of the plan."""
+        lane = self.lanes[0]
+        answering = self.controls["role"] == "answer"
+        for tick, pitch, velocity in heard:
+            self.listener.hear(tick, pitch, velocity)
+            part = MELODY if pitch >= _LOW_HAND else KEYS
+            if not answering:
+                lane.feed(tick, part, pitch, max(1, velocity), OPEN if velocity else CLOSE, human=True)
+        if answering:  # a whole phrase, with its true lengths, as if the band had played it: then it goes on from there
+            start = self.listener.phrase_start
+            if start is not None:
+                lane.rewind(start - 1)
+                for note in self.listener.phrase():
+                    length = (note.end if note.end is not None else self.listener.last_event) - note.tick
+                    part = MELODY if note.pitch >= _LOW_HAND else KEYS
+                    lane.feed(note.tick, part, note.pitch, note.velocity, max(1, length))
+
+    # -- what the model is told ----------------------------------------------------------------------------
+
+    def _new_conditions(self) -> None:
+        style = STYLES[style_id(self.controls["style"])]
+        key = Key.parse(self.controls["key"])
+        role = self.controls["role"]
+        parts = parts_of(role, style)
+        present = parts | {MELODY} if role == "accompany" else parts
+        for lane in self.lanes:
+            own = (parts & {DRUMS}) if lane.number else (parts - {DRUMS})
+            self._set_conditions(lane, style, key, frozenset({DRUMS}) if lane.number else present - {DRUMS})
+            lane.limits.allow(own)
+            for index, part in enumerate(PARTS):
+                lane.limits.set_range(index, part.low, part.high)
+                lane.limits.set_polyphony(index, part.voices)
+                lane.limits.set_scale(index, key.scale)
+        self.harmony.set_key(key, style.name)
+
+    def _set_conditions(self, lane: Lane, style: Style, key: Key, present: frozenset[int]) -> None:
+        conditions = lane.conditions
+        conditions.style = style_id(style.groove) if lane.number else style_id(style.name)
+        conditions.set_key(key)
+        conditions.bpm = self.controls["bpm"]
+        conditions.set_metre(self.metre, origin=0)
+        conditions.set_density(self.controls["density"])
+        conditions.set_parts(present)
+        conditions.temperature = self.controls["temperature"]
+
+    def _follow(self) -> None:
+        """Decide the chords ahead: from what is heard where the musician leads, else a progression."""
+        leading = self.controls["role"] == "accompany" and bool(self.listener.notes)
+        self.harmony.decide(self.frozen, self.listener.notes if leading else [])
+
+    # -- decisions -----------------------------------------------------------------------------------------
+
+    def plan(self, until: int | None = None) -> dict[str, Any] | None:
+        """The next few notes up to tick `until` (default: what the player asked for), or None when all is planned."""
+        until = self.until if until is None else until
+        notes: list[list[int]] = []
+        times: list[float] = []
+        window = window_of(self.controls["role"], self.listener)
+        while len(notes) < _CHUNK:
+            begun = time.perf_counter()
+            lane = self._earliest(window)
+            if lane is None or lane.next_note.tick > until:
+                break
+            note, lane.next_note = lane.next_note, None
+            lane.feed(note.tick, note.part, note.pitch, note.velocity, note.duration)
+            times.append(round((time.perf_counter() - begun) * 1e3, 3))
+            notes.append([note.tick, note.pitch, note.velocity, note.duration, PARTS[note.part].channel])
+            if len(notes) == 1 and lane.drawn <= 2:
+                break  # the first note of a new epoch is waited for
+        if not notes:
+            return None
+        return {"is": "plan", "epoch": self.epoch, "until": until, "notes": notes, "chords": self._chords(until), "ms": times}
+
+    def _earliest(self, window: Window) -> Lane | None:
+        """The lane whose next note comes first; decides the missing ones."""
+        best = None
+        for lane in self.lanes:
+            if lane.next_note is None:
+                lane.next_note = self._decide(lane, window)
+            if lane.next_note is not None and (best is None or lane.next_note.tick < best.next_note.tick):
+                best = lane
+        return best
+
+    def _decide(self, lane: Lane, window: Window) -> Any:
+        """One draw of the model, or None when this lane has nothing to say in the window."""
+        if not lane.limits.any_part:
+            return None
+        earliest = max(self.frozen + 1, window.start)
+        for _ in range(16):
+            if earliest >= window.end:
+                return None
+            self.harmony.extend(earliest + 5 * self.metre.bar_ticks)
+            lane.conditions.set_chords(*self.harmony.arrays())
+            drawn = lane.stream.sample(lane.conditions, lane.limits, earliest, self.epoch, lane.drawn)
+            lane.drawn += 1
+            if not isinstance(drawn, Rest):
+                return drawn if drawn.tick < window.end else None
+            earliest = max(earliest + TICKS_PER_QUARTER, drawn.until_tick)
+        return None
+
+    def _chords(self, until: int) -> list[list[int]]:
+        """Chords that begin up to `until` and were not told yet."""
+        told = [
+            [tick, chord.root, chord.quality]
+            for tick, chord in self.harmony.chords
+            if self.chords_told < tick <= until
+        ]
+        if told:
+            self.chords_told = told[-1][0]
+        return told
+
+    @property
+    def chord(self) -> Chord:
+        """The chord in force at the end of the plan."""
+        return self.harmony.at(self.until)

@@ -1,0 +1,176 @@
+"""What the terminal shows while playing: where we are, what sounds, what comes, how late it is.
+
+The roll shows the last bars and the plan: time runs to the right, the bright line is now. `picture` draws the
+same view into an SVG file, which is how the picture in the README is made.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from aigc_music.core.parts import HUMAN_CHANNEL, PARTS, part_of_channel
+from aigc_music.core.theory import note_name
+from aigc_music.core.time import TICKS_PER_QUARTER
+
+from .keyboard import Keyboard
+
+__all__ = ["Screen", "picture", "view"]
+
+COLOURS = {"melody": "#ffd166", "counter": "#c792ea", "inner": "#82aaff", "bass": "#ef6f6c", "keys": "#7bdff2", "drums": "#8d99ae"}
+_YOU = "#a8e05f"
+_ROWS, _COLUMNS = 14, 72
+_TICKS_PER_COLUMN = TICKS_PER_QUARTER // 6
+_NOW_COLUMN = 48
+
+
+class Screen:
+    """A face in the terminal. Refreshed at most 12 times a second; never waited for by the player."""
+
+    def __init__(self, seed: int, model: str) -> None:
+        self.seed, self.model = seed, model
+        self.keys: Keyboard | None = Keyboard()
+        self.console = Console()
+        self.sentences: list[str] = []
+        self._shown = 0.0
+        self._live = Live(Text("starting ..."), console=self.console, auto_refresh=False, transient=False)
+        self._live.start()
+
+    def tell(self, text: str) -> None:
+        """A sentence for the musician: stands under the roll until newer ones push it out."""
+        self.sentences.append(text)
+        if not self._live.is_started:
+            self.console.print(text)
+
+    def show(self, performance: Any) -> None:
+        """Draw the latest snapshot."""
+        now = time.monotonic()
+        if performance.snapshot and now - self._shown > 0.08:
+            self._shown = now
+            self._live.update(
+                view(performance.snapshot, performance.hello, self.sentences, self.seed, self.model), refresh=True
+            )
+
+    def close(self) -> None:
+        """Give the terminal back; the last view stays on it."""
+        self._live.stop()
+        if self.keys is not None:
+            self.keys.close()
+            self.keys = None
+
+    def report(self, report: dict[str, Any]) -> None:
+        """The closing figures in one line."""
+        late = report["lateness_ms"]
+        self.console.print(
+            f"{report['notes_sent']} notes sent, {report['notes_received']} heard; {report['late']} late, "
+            f"{report['dropped']} dropped, {report['hanging']} hanging; lateness p99 {late['p99']:.3f} ms, "
+            f"decision p50 {report['decode_ms']['p50']:.2f} ms"
+        )
+
+
+def view(snapshot: dict[str, Any], hello: dict[str, Any], sentences: list[str], seed: int, model: str) -> Panel:
+    """The whole screen for one snapshot."""
+    return Panel(
+        Group(_head(snapshot), _roll(snapshot), _knobs(snapshot), _foot(snapshot, hello, sentences)),
+        title=f"[bold]aigc-music[/] · model {model} · seed {seed}",
+        subtitle="space panic · m mute · -/+ tempo · k key · s style · d/D density · t/T daring · r role · l learn · q quit",
+        border_style="#5c6773",
+        width=_COLUMNS + 14,
+    )
+
+
+def _head(snapshot: dict[str, Any]) -> Table:
+    table = Table.grid(expand=True)
+    for _ in range(4):
+        table.add_column(ratio=1)
+    beats = int(snapshot["metre"].split("/")[0])
+    lights = "".join("●" if index == snapshot["beat"] else "○" for index in range(beats))
+    state = f"bar {snapshot['bar'] + 1}  [bold #ffd166]{lights}[/]" if snapshot["running"] else "[bold #ef6f6c]standing[/]"
+    table.add_row(
+        f"[bold]{snapshot['bpm']:.1f}[/] bpm",
+        state,
+        f"chord [bold #7bdff2]{snapshot['chord']}[/]",
+        f"model {snapshot['model']}" if snapshot["model"] != "fallback" else "[bold #ef6f6c]model restarting[/]",
+    )
+    return table
+
+
+def _roll(snapshot: dict[str, Any]) -> Text:
+    """Piano roll, one character a sixth of a beat; drums in the lowest row."""
+    now = snapshot["tick"]
+    first = now - _NOW_COLUMN * _TICKS_PER_COLUMN
+    notes = [(*note, False) for note in snapshot["notes"]] + [(*note, True) for note in snapshot["plan"]]
+    pitches = [note[1] for note in notes if note[4] != 9] or [60]
+    low, high = min(pitches), max(pitches)
+    span = max(_ROWS - 2, high - low)
+    cells = [[(" ", "") for _ in range(_COLUMNS)] for _ in range(_ROWS)]
+    for row in cells:
+        row[_NOW_COLUMN] = ("│", "#5c6773")
+    for tick, pitch, velocity, duration, channel, planned in notes:
+        part = part_of_channel(channel)
+        colour = _YOU if channel == HUMAN_CHANNEL or part is None else COLOURS[PARTS[part].name]
+        row = _ROWS - 1 if channel == 9 else (high - pitch) * (_ROWS - 2) // span
+        begin = (tick - first) // _TICKS_PER_COLUMN
+        end = begin + 1 if channel == 9 else max(begin + 1, (tick + duration - first) // _TICKS_PER_COLUMN)
+        mark = "·" if channel == 9 and velocity < 60 else "▪" if channel == 9 else "░" if planned else "█"
+        for column in range(max(0, begin), min(_COLUMNS, end)):
+            cells[row][column] = (mark, colour)
+    text = Text()
+    for index, row in enumerate(cells):
+        label = "drums" if index == _ROWS - 1 else note_name(high - index * span // (_ROWS - 2))
+        text.append(f"{label:>6} ", "#5c6773")
+        for mark, colour in row:
+            text.append(mark, colour)
+        text.append("\n")
+    return text
+
+
+def _knobs(snapshot: dict[str, Any]) -> Table:
+    table = Table.grid(expand=True)
+    values = snapshot["controls"]
+    names = ("role", "style", "key", "density", "temperature")
+    for _ in names:
+        table.add_column(ratio=1)
+    cells = []
+    for name in names:
+        shown = "daring" if name == "temperature" else name
+        learning = "[reverse]" if snapshot.get("learning") == name else ""
+        value = values[name]
+        cells.append(f"{learning}[#8d99ae]{shown}[/] [bold]{value:.2f}[/]" if isinstance(value, float) else f"{learning}[#8d99ae]{shown}[/] [bold]{value}[/]")
+    table.add_row(*cells)
+    return table
+
+
+def _foot(snapshot: dict[str, Any], hello: dict[str, Any], sentences: list[str]) -> Text:
+    late = snapshot["lateness_ms"]
+    text = Text()
+    if snapshot["controls"]["mute"]:
+        text.append("MUTED  ", "bold #ef6f6c")
+    text.append(
+        f"{snapshot['sent']} notes out, {snapshot['received']} in · late {snapshot['late']} · dropped {snapshot['dropped']}"
+        f" · lateness p50 {late['p50']:.3f} p99 {late['p99']:.3f} ms · {hello.get('api', '?')}\n",
+        "#8d99ae",
+    )
+    for part in PARTS:
+        text.append("■ ", COLOURS[part.name])
+        text.append(f"{part.name} ch {part.channel + 1}  ", "#8d99ae")
+    text.append("■ ", _YOU)
+    text.append(f"you ch {HUMAN_CHANNEL + 1}", "#8d99ae")
+    for sentence in sentences[-4:]:
+        text.append(f"\n{sentence}", "italic")
+    return text
+
+
+def picture(path: str, snapshot: dict[str, Any], hello: dict[str, Any], sentences: list[str], seed: int, model: str) -> None:
+    """Draw the view of a snapshot into the SVG file `path`."""
+    import io
+
+    console = Console(record=True, width=_COLUMNS + 14, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    console.print(view(snapshot, hello, sentences, seed, model))
+    console.save_svg(path, title="aigc-music live")
