@@ -21,9 +21,7 @@ class Ring:
     two. width: words per record.
     """
 
-    def __init__(
-        self, words: memoryview, written: int, read: int, first: int, capacity: int, width: int
-    ) -> None:
+    def __init__(self, words: memoryview, written: int, read: int, first: int, capacity: int, width: int) -> None:
         self._words = words
         self._written, self._read, self._first = written, read, first
         self._mask, self._width = capacity - 1, width

@@ -145,7 +145,7 @@ def jack_server(period: int = 256, rate: int = 48_000) -> Iterator[JackServer]:
 @contextmanager
 def foreign(*command: str, seconds: float = 120, log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """A foreign program for the length of a `with`, ended by force after `seconds` whatever happens."""
-    with (log.open("wb") if log else open(os.devnull, "wb")) as out:  # noqa: PTH123
+    with log.open("wb") if log else open(os.devnull, "wb") as out:  # noqa: PTH123
         process = subprocess.Popen(
             ["timeout", "-k", "2", str(seconds), *command],
             stdin=subprocess.PIPE,

@@ -132,9 +132,7 @@ def open_backend(
     name = choose_api()[0] if api is None else choose("MIDI API", api, APIS)
     if name == "memory":
         if to is not None or from_ is not None:
-            raise UsageError(
-                "the memory API has no ports to connect: leave --to and --from away, or use --api jack"
-            )
+            raise UsageError("the memory API has no ports to connect: leave --to and --from away, or use --api jack")
         from bridge.backends.memory import MemoryBackend
 
         return MemoryBackend()
@@ -145,7 +143,5 @@ def open_backend(
     try:
         from bridge.backends.jack import JackBackend
     except ImportError as error:
-        raise PortError(
-            f"the jack API needs numba, which does not load here ({error}): pip install numba"
-        ) from error
+        raise PortError(f"the jack API needs numba, which does not load here ({error}): pip install numba") from error
     return JackBackend(to, from_, client_name)

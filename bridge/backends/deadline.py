@@ -158,9 +158,7 @@ class DeadlineBackend:
     def send(self, at_ns: int, data: bytes, port: int = OUT) -> None:
         """See Backend.send."""
         if not whole(data):
-            raise UsageError(
-                f"{data.hex(' ') or 'nothing'} is not one MIDI message: a status byte and its data"
-            )
+            raise UsageError(f"{data.hex(' ') or 'nothing'} is not one MIDI message: a status byte and its data")
         self._order += 1
         heapq.heappush(self._heap, (at_ns, self._order, port, data))
         now = self.clock.now_ns()

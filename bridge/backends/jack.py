@@ -52,9 +52,7 @@ _CALLED = (
     (jack_block.EVENT_COUNT, "jack_midi_get_event_count"),
     (jack_block.EVENT_GET, "jack_midi_event_get"),
 )
-_SLICE_NS = (
-    200_000_000  # longest sleep without a sign of life; the callback gives up on the player after 500 ms
-)
+_SLICE_NS = 200_000_000  # longest sleep without a sign of life; the callback gives up on the player after 500 ms
 _STALLED_NS = 2 * _NS  # a server that runs no period for so long is as good as gone
 _RETRY_NS = _NS  # between attempts to reach a server that is gone
 
@@ -124,9 +122,7 @@ class JackBackend:
 
     api = "jack"
 
-    def __init__(
-        self, to: str | None = None, from_: str | None = None, client_name: str = CLIENT_NAME
-    ) -> None:
+    def __init__(self, to: str | None = None, from_: str | None = None, client_name: str = CLIENT_NAME) -> None:
         self._library = libjack.load()
         self._wanted_name = client_name
         self._block = np.zeros(jack_block.WORDS, np.int64)
@@ -203,13 +199,9 @@ class JackBackend:
         Threads: the player's. Realtime-safe: as far as Python is.
         """
         if not whole(data):
-            raise UsageError(
-                f"{data.hex(' ') or 'nothing'} is not one MIDI message: a status byte and its data"
-            )
+            raise UsageError(f"{data.hex(' ') or 'nothing'} is not one MIDI message: a status byte and its data")
         if len(data) > jack_block.MESSAGE_BYTES:
-            raise UsageError(
-                f"a message of {len(data)} bytes: JACK takes up to {jack_block.MESSAGE_BYTES} here"
-            )
+            raise UsageError(f"a message of {len(data)} bytes: JACK takes up to {jack_block.MESSAGE_BYTES} here")
         if not self.alive:
             self._dropped += 1
             return
@@ -363,9 +355,7 @@ class JackBackend:
         deadline = time.monotonic_ns() + 5 * _NS
         if library.jack_activate(client) != 0:
             self._leave()
-            raise PortError(
-                "the JACK server does not let this program run: look at its messages, start it again"
-            )
+            raise PortError("the JACK server does not let this program run: look at its messages, start it again")
         while not words[jack_block.CYCLES] - self._cycles:
             if time.monotonic_ns() > deadline or words[jack_block.DEAD]:
                 self._leave()
@@ -383,11 +373,7 @@ class JackBackend:
         period_ms = 1000 * self.period / self.rate
         self._notices.append(
             f"JACK client {self.name}: {self.rate} Hz, period {self.period} frames ({period_ms:.1f} ms)"
-            + (
-                ""
-                if library.jack_is_realtime(client)
-                else ", the server is not realtime: expect lost periods"
-            )
+            + ("" if library.jack_is_realtime(client) else ", the server is not realtime: expect lost periods")
         )
         if period_ms > 11:
             self._notices.append(

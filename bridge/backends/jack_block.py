@@ -29,9 +29,7 @@ EVENT_LIMIT, EVENT_WORDS = 4096, 2  # offset in the period, packed bytes: what t
 
 # single words
 SELF = 0  # (py) address of the block
-GET_BUFFER, CLEAR, EVENT_WRITE, FRAME_TIME, EVENT_COUNT, EVENT_GET, WAKE_WRITE = range(
-    1, 8
-)  # (py) C functions
+GET_BUFFER, CLEAR, EVENT_WRITE, FRAME_TIME, EVENT_COUNT, EVENT_GET, WAKE_WRITE = range(1, 8)  # (py) C functions
 CLIENT, PORT_OUT, PORT_CLOCK_OUT, PORT_IN, PORT_CLOCK_IN, PORT_LEFT, PORT_RIGHT = range(8, 15)  # (py) handles
 WAKE_FD = 15  # (py) descriptor that is written to when something arrived
 RATE, PERIOD = 16, 17  # (cb) frames per second, frames per period

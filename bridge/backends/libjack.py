@@ -87,9 +87,7 @@ def load() -> ctypes.CDLL:
         library.jack_set_info_function(quiet)
         _loaded.append(library)
         return library
-    raise PortError(
-        "JACK's library (libjack) is not installed: apt install jackd2, or pipewire-jack on a desktop"
-    )
+    raise PortError("JACK's library (libjack) is not installed: apt install jackd2, or pipewire-jack on a desktop")
 
 
 def open_client(library: ctypes.CDLL, name: str) -> int:
@@ -101,7 +99,7 @@ def open_client(library: ctypes.CDLL, name: str) -> int:
     client = library.jack_client_open(name.encode(), _NO_START_SERVER, ctypes.byref(status))
     if not client:
         raise PortError(
-            f"no JACK server answers (status {status.value:#x}): start one (qjackctl, or jackd -d alsa), "
+            "no JACK server answers: start one (qjackctl, or jackd -d alsa), "
             "set JACK_DEFAULT_SERVER when it has a name, or run this program with pw-jack on PipeWire"
         )
     return int(client)

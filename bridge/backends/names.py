@@ -21,8 +21,6 @@ def find_port(wanted: str, names: Sequence[str], what: str) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise PortError(
-            f"{wanted!r} fits {len(found)} {what} ports: {', '.join(found)}. Give more of the name."
-        )
+        raise PortError(f"{wanted!r} fits {len(found)} {what} ports: {', '.join(found)}. Give more of the name.")
     there = ", ".join(names) if names else "none at all"
     raise PortError(f"no {what} port has {wanted!r} in its name. There are: {there}. See: aigc-music ports")

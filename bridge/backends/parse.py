@@ -16,9 +16,7 @@ SYSEX_LIMIT = 65_536
 
 # length in bytes by status, 0 = not a message of fixed length or undefined by the MIDI standard
 _LENGTHS = (
-    bytes(128)
-    + bytes([3] * 64 + [2] * 32 + [3] * 16)
-    + bytes([0, 2, 3, 2, 0, 0, 1, 0, 1, 0, 1, 1, 1, 0, 1, 1])
+    bytes(128) + bytes([3] * 64 + [2] * 32 + [3] * 16) + bytes([0, 2, 3, 2, 0, 0, 1, 0, 1, 0, 1, 1, 1, 0, 1, 1])
 )
 _UNDEFINED = frozenset((0xF4, 0xF5, 0xF9, 0xFD))
 _RELEASE_VELOCITY = 64  # what the MIDI standard asks of a note_off that stands for a note_on of velocity 0
