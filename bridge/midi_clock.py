@@ -46,7 +46,12 @@ class ClockSender:
     """Says which clock messages fall due. Threads: the player's loop only. Realtime-safe: yes."""
 
     def __init__(self) -> None:
-        self._next_pulse = 0  # index of the next pulse, tick = index * TICKS_PER_PULSE
+        self._next_pulse = 0  # index of the next pulse
+
+    @property
+    def next_tick(self) -> int:
+        """Tick of the next pulse."""
+        return self._next_pulse * TICKS_PER_PULSE
 
     def start(self, tick: int) -> list[bytes]:
         """Messages that announce a start at `tick` (a whole sixteenth): Start from 0, else position + Continue."""
@@ -56,7 +61,7 @@ class ClockSender:
     def due(self, transport: Transport, until_ns: int) -> list[int]:
         """Times (ns) of the pulses up to and including `until_ns`, each given once."""
         times = []
-        while (at_ns := transport.ns_at(self._next_pulse * TICKS_PER_PULSE)) <= until_ns:
+        while (at_ns := transport.ns_at(self.next_tick)) <= until_ns:
             times.append(at_ns)
             self._next_pulse += 1
         return times
@@ -115,7 +120,7 @@ class ClockFollower:
         if len(self._times) < 2:
             return None
         slope, at_last = _fit(self._times)
-        bpm = NS_PER_MINUTE / (slope * PULSES_PER_QUARTER)
+        bpm = NS_PER_MINUTE / (slope * PULSES_PER_QUARTER) if slope > 0 else 0.0
         if not BPM_MIN <= bpm <= BPM_MAX:
             return None
         self.phase_error_ns = round(self._times[-1][1] - at_last)

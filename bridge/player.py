@@ -120,12 +120,12 @@ class Player:
 
     def _next_due(self, now: int) -> int:
         """When the next event enters the commit window."""
-        ticks = [
-            tick
-            for tick in (self.ledger.next_tick(), self._plan[0][0] if self._plan else None)
-            if tick is not None
-        ]
-        due = min((self.transport.ns_at(tick) for tick in ticks), default=now + _ASK_NS)
+        ticks = [self.sender.next_tick] if self.follower is None else []
+        if self._plan:
+            ticks.append(self._plan[0][0])
+        if (off := self.ledger.next_tick()) is not None:
+            ticks.append(off)
+        due = self.transport.ns_at(min(ticks)) if ticks else now + _ASK_NS
         return max(now + 200_000, due - self.backend.commit_ns)
 
     # -- transport -----------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def state_folder() -> Path:
 
 def model_command(model: str) -> list[str]:
     """How the model process of `model` (a name of `aigc-music models`, or a folder) is started."""
-    return [sys.executable, "-m", "aigc_music.live.model_process", "--model", model]
+    return [sys.executable, "-P", "-m", "aigc_music.live.model_process", "--model", model]
 
 
 class Performance:
@@ -54,7 +54,7 @@ class Performance:
         self.told: list[str] = []
         self._error: AigcMusicError | None = None
         self.child = subprocess.Popen(
-            [sys.executable, "-m", "bridge.process"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+            [sys.executable, "-P", "-m", "bridge.process"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         )
         assert self.child.stdin is not None and self.child.stdout is not None
         self.child.stdin.write(encode(asdict(config)))
