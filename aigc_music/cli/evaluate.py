@@ -1,0 +1,42 @@
+"""`aigc-music evaluate`: how well a model predicts music it has not seen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+EPILOG = """\b
+Examples:
+  aigc-music evaluate music my_songs/
+  aigc-music evaluate music music_pop909.zip --split test --json
+  aigc-music evaluate music tune.mid
+"""
+
+
+@click.group("evaluate")
+def command() -> None:
+    """Measure a model on music you give it."""
+
+
+@command.command("music", epilog=EPILOG)
+@click.argument("path", type=click.Path(path_type=Path, exists=True))
+@click.option("--model", default="default", show_default=True, help="See 'aigc-music models'.")
+@click.option("--split", type=click.Choice(["test", "valid", "train", "all"]), default="test", show_default=True,
+              help="Which part of a set that has splits; other folders are read whole.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="One JSON object as the last line of stdout.")
+def music(path: Path, model: str, split: str, as_json: bool) -> None:
+    """Bits per note of PATH (a folder or zip of MIDI files, a set with splits, or one file); lower is better."""
+    from models.music.evaluate import evaluate
+
+    figures = evaluate(path, model=model, split=split)
+    if as_json:
+        click.echo(json.dumps(figures))
+        return
+    click.echo(f"{figures['notes']:,} notes")
+    click.echo(f"{figures['bits_per_note']:.2f} bits a note, {figures['bits_per_second']:.1f} bits a second")
+    for name, style in figures["per_style"].items():
+        click.echo(f"  {name:12} {style['bits_per_note']:.2f} bits a note ({style['notes']:,} notes)")
+    for name, bits in figures.get("baselines", {}).items():
+        click.echo(f"  against {name:9} {bits:.2f}")
