@@ -50,20 +50,26 @@ class Incoming(NamedTuple):
 class Backend(Protocol):
     """What the player needs of a MIDI system.
 
-    api: name in APIS. clock: player time. commit_ns: how long before its time a message should be handed
-    over, in ns. alive: False from the loss of the server or of the only port until it is back.
+    api: name in APIS. alive: False from the loss of the server or of the only port until it is back.
     Threads: the player's only, all methods. Realtime-safe: no method blocks longer than it says.
     """
 
     api: str
-    clock: Clock
-    commit_ns: int
     alive: bool
+
+    @property
+    def clock(self) -> Clock:
+        """Player time."""
+
+    @property
+    def commit_ns(self) -> int:
+        """How long before its time a message should be handed over, in ns; may change with the server."""
 
     def send(self, at_ns: int, data: bytes, port: int = OUT) -> None:
         """Hand over one whole message to be sent at `at_ns` (player time, ns).
 
-        Past times go at once and count as late. The order of sends at equal times is kept. UsageError when `data` is not one valid message.
+        Past times go at once and count as late. The order of sends at equal times is kept. UsageError when
+        `data` is not one valid message.
         """
 
     def unsend(self, port: int = OUT) -> None:

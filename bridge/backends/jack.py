@@ -126,7 +126,7 @@ class JackBackend:
         self._library = libjack.load()
         self._wanted_name = client_name
         self._block = np.zeros(jack_block.WORDS, np.int64)
-        self._words = memoryview(self._block)
+        self._words = self._block.data
         self._address = self._block.ctypes.data
         self._out = Ring(
             self._words,

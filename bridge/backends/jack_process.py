@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, cfunc, njit, types
-from numba.core import cgutils
+from numba import cfunc, njit, types
+from numba.core.cgutils import unpack_tuple
 from numba.extending import intrinsic
+from numba.np.numpy_support import carray
 
 from aigc_music.core.parts import HUMAN_CHANNEL
 from bridge.backends import jack_block as w
@@ -32,8 +33,7 @@ _OUT = 0
 _RELEASE_VELOCITY = 64
 
 
-@intrinsic
-def call(typing_context: Any, address: Any, arguments: Any) -> Any:
+def _call(typing_context: Any, address: Any, arguments: Any) -> Any:
     """Call the C function at `address` with a tuple of int64; what it returns as int64 (upper half undefined).
 
     Integer and pointer arguments of up to 64 bits may all be passed as 64-bit words on the ABIs JACK runs on.
@@ -41,15 +41,14 @@ def call(typing_context: Any, address: Any, arguments: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         word = ir.IntType(64)
-        words = cgutils.unpack_tuple(builder, values[1])
+        words: list[Any] = unpack_tuple(builder, values[1])
         function = ir.FunctionType(word, [word] * len(words)).as_pointer()
         return builder.call(builder.inttoptr(values[0], function), words)
 
     return types.int64(types.int64, arguments), generate
 
 
-@intrinsic
-def pointer(typing_context: Any, address: Any) -> Any:
+def _pointer(typing_context: Any, address: Any) -> Any:
     """An int64 address as a void pointer, for carray."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -58,8 +57,7 @@ def pointer(typing_context: Any, address: Any) -> Any:
     return types.voidptr(types.int64), generate
 
 
-@intrinsic
-def fence(typing_context: Any) -> Any:
+def _fence(typing_context: Any) -> Any:
     """Nothing is read or written across this line."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -69,19 +67,24 @@ def fence(typing_context: Any) -> Any:
     return types.void(), generate
 
 
+call: Any = intrinsic(_call)
+pointer: Any = intrinsic(_pointer)
+fence: Any = intrinsic(_fence)
+
+
 @njit
-def _before(s, a, b):
+def _before(s: Any, a: int, b: int) -> bool:
     return s[a] < s[b] or (s[a] == s[b] and s[a + 1] < s[b + 1])
 
 
 @njit
-def _swap(s, a, b):
+def _swap(s: Any, a: int, b: int) -> None:
     for k in range(4):
         s[a + k], s[b + k] = s[b + k], s[a + k]
 
 
 @njit
-def _heap_push(s, frame, order, meta, packed):
+def _heap_push(s: Any, frame: int, order: int, meta: int, packed: int) -> None:
     child = s[w.HEAP_SIZE]
     at = w.HEAP + 4 * child
     s[at], s[at + 1], s[at + 2], s[at + 3] = frame, order, meta, packed
@@ -95,7 +98,7 @@ def _heap_push(s, frame, order, meta, packed):
 
 
 @njit
-def _heap_drop_top(s):
+def _heap_drop_top(s: Any) -> None:
     size = s[w.HEAP_SIZE] - 1
     s[w.HEAP_SIZE] = size
     for k in range(4):
@@ -114,7 +117,7 @@ def _heap_drop_top(s):
 
 
 @njit
-def _write(s, buffer, offset, packed, length):
+def _write(s: Any, buffer: int, offset: int, packed: int, length: int) -> bool:
     """Write into a port's buffer; False when it is full or not there."""
     if buffer == 0:
         return False
@@ -126,7 +129,7 @@ def _write(s, buffer, offset, packed, length):
 
 
 @njit
-def _put(s, buffer, offset, packed, length):
+def _put(s: Any, buffer: int, offset: int, packed: int, length: int) -> bool:
     """Write to midi_out, and to the synth's list of this period; False when either is full."""
     total = s[w.EVENT_TOTAL]
     if total >= w.EVENT_LIMIT or not _write(s, buffer, offset, packed, length):
@@ -137,7 +140,7 @@ def _put(s, buffer, offset, packed, length):
 
 
 @njit
-def _put_off(s, buffer, offset, key):
+def _put_off(s: Any, buffer: int, offset: int, key: int) -> bool:
     """Write a note_off; when it does not fit, owe it to the next period."""
     packed = (0x80 | key >> 7) | (key & 127) << 8 | _RELEASE_VELOCITY << 16
     if _put(s, buffer, offset, packed, 3):
@@ -150,7 +153,7 @@ def _put_off(s, buffer, offset, key):
 
 
 @njit
-def _emit(s, owner, buffer, offset, packed, length):
+def _emit(s: Any, owner: int, buffer: int, offset: int, packed: int, length: int) -> bool:
     """Write a message of `owner` to midi_out as the sounding table demands; False: full, try again next period."""
     kind = packed & 0xF0
     if kind == 0xF0:
@@ -176,7 +179,7 @@ def _emit(s, owner, buffer, offset, packed, length):
 
 
 @njit
-def _take_over(s):
+def _take_over(s: Any) -> None:
     """Move what the player handed in from the ring to the heap."""
     written = s[w.OUT_WRITTEN]
     fence()
@@ -190,7 +193,7 @@ def _take_over(s):
 
 
 @njit
-def _forget(s, buffer, port, epoch):
+def _forget(s: Any, buffer: int, port: int, epoch: int) -> None:
     """Drop what waits for `port` from before `epoch`; a note_off whose note_on went out goes out now."""
     count = s[w.HEAP_SIZE]
     for index in range(count):
@@ -219,7 +222,7 @@ def _forget(s, buffer, port, epoch):
 
 
 @njit
-def _release(s, buffer, owner):
+def _release(s: Any, buffer: int, owner: int) -> int:
     """Let `owner` go of all its notes; how many of them nobody else held."""
     ended = 0
     mine, others = w.HELD + owner * w.KEYS, w.HELD + (1 - owner) * w.KEYS
@@ -233,7 +236,7 @@ def _release(s, buffer, owner):
 
 
 @njit
-def _serve_requests(s, buffer, epoch_out, epoch_clock, close_asked):
+def _serve_requests(s: Any, buffer: int, epoch_out: int, epoch_clock: int, close_asked: int) -> None:
     frame = s[w.FRAME]
     if epoch_out != s[w.EPOCH_SEEN]:
         s[w.EPOCH_SEEN] = epoch_out
@@ -268,7 +271,7 @@ def _serve_requests(s, buffer, epoch_out, epoch_clock, close_asked):
 
 
 @njit
-def _send_due(s, buffer, clock_buffer, limit):
+def _send_due(s: Any, buffer: int, clock_buffer: int, limit: int) -> None:
     """Send what waits for a frame before offset `limit` of this period."""
     frame = s[w.FRAME]
     while s[w.HEAP_SIZE]:
@@ -292,7 +295,7 @@ def _send_due(s, buffer, clock_buffer, limit):
 
 
 @njit
-def _fetch(s, buffer, index):
+def _fetch(s: Any, buffer: int, index: int) -> Any:
     """Event `index` of an input buffer as (offset, length, packed bytes); length 0 when it is not a message."""
     call(s[w.EVENT_GET], (s[w.SELF] + 8 * w.EVENT, buffer, index))
     offset, length = s[w.EVENT] & 0xFFFFFFFF, s[w.EVENT + 1]
@@ -325,7 +328,7 @@ def _fetch(s, buffer, index):
 
 
 @njit
-def _receive(s, port, offset, length, packed):
+def _receive(s: Any, port: int, offset: int, length: int, packed: int) -> None:
     written = s[w.IN_WRITTEN]
     if written - s[w.IN_READ] >= w.IN_RING_RECORDS:
         s[w.DROPPED] += 1
@@ -338,19 +341,19 @@ def _receive(s, port, offset, length, packed):
 
 
 @njit
-def _buffer(s, port, frames):
+def _buffer(s: Any, port: int, frames: int) -> Any:
     """A port's buffer of this period; 0 when there is none (PipeWire, in its first periods)."""
     return call(s[w.GET_BUFFER], (s[port], frames)) if s[port] else np.int64(0)
 
 
 @njit
-def _wake(s):
+def _wake(s: Any) -> None:
     s[w.ONE] = 1
     call(s[w.WAKE_WRITE], (s[w.WAKE_FD], s[w.SELF] + 8 * w.ONE, np.int64(8)))
 
 
 @cfunc(types.int32(types.uint32, types.voidptr), cache=True)
-def process(frame_count, argument):
+def process(frame_count: int, argument: Any) -> int:
     """JACK's process callback; `argument` is the block."""
     s = carray(argument, w.WORDS, np.int64)
     frames = np.int64(frame_count)
@@ -415,28 +418,28 @@ def process(frame_count, argument):
 
 
 @cfunc(types.int32(types.voidptr), cache=True)
-def xrun(argument):
+def xrun(argument: Any) -> int:
     """JACK's xrun callback: counts."""
     carray(argument, w.WORDS, np.int64)[w.XRUNS] += 1
     return 0
 
 
 @cfunc(types.int32(types.uint32, types.voidptr), cache=True)
-def size_changed(frames, argument):
+def size_changed(frames: int, argument: Any) -> int:
     """JACK's buffer size callback."""
     carray(argument, w.WORDS, np.int64)[w.PERIOD] = np.int64(frames)
     return 0
 
 
 @cfunc(types.int32(types.uint32, types.voidptr), cache=True)
-def rate_changed(rate, argument):
+def rate_changed(rate: int, argument: Any) -> int:
     """JACK's sample rate callback."""
     carray(argument, w.WORDS, np.int64)[w.RATE] = np.int64(rate)
     return 0
 
 
 @cfunc(types.void(types.voidptr), cache=True)
-def server_gone(argument):
+def server_gone(argument: Any) -> None:
     """JACK's shutdown callback: raises a flag and wakes the player."""
     s = carray(argument, w.WORDS, np.int64)
     s[w.DEAD] = 1

@@ -121,7 +121,7 @@ def port_names(library: ctypes.CDLL, client: int, type_: bytes, flags: int) -> l
     found = library.jack_get_ports(client, None, type_, flags)
     if not found:
         return []
-    names = []
+    names: list[str] = []
     while found[len(names)]:
         names.append(found[len(names)].decode(errors="replace"))
     library.jack_free(ctypes.cast(found, _V))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib
 import re
 import socket
 import sys
@@ -81,14 +82,15 @@ class RtMidiBackend(DeadlineBackend):
         super().__init__(MonotonicClock(), _COMMIT_NS)
         if library is None:
             try:
-                import rtmidi as library
+                library = importlib.import_module("rtmidi")
             except ImportError as error:
                 raise MissingExtraError("python-rtmidi", "rtmidi", "the rtmidi API") from error
         self._library, self._client_name = library, client_name
         found = ports.rtmidi_api(library, ports.jack_runs())
         if found is None:
             raise PortError(
-                "no ALSA sequencer (/dev/snd/seq is not there) and no JACK server: sudo modprobe snd-seq, or start JACK"
+                "no ALSA sequencer (/dev/snd/seq is not there) and no JACK server: "
+                "sudo modprobe snd-seq, or start JACK"
             )
         self._number, self.system = found
         self._polls = self._number == library.API_UNIX_JACK
