@@ -91,7 +91,7 @@ class Player:
         self._asked_ns = 0
         self._answer_ns = 0
         self._fallback_from: int | None = None
-        self._born_ns = backend.clock.now_ns()
+        self.wanted_ns = backend.clock.now_ns()  # when the user asked for music
         backend.set_thru(session.thru)
 
     # -- the turn ------------------------------------------------------------------------------------------
@@ -298,6 +298,8 @@ class Player:
             self._begin_epoch(frozen, self._session_message())
         elif message.get("is") == "plan":
             self._take_plan(message, now)
+        elif message.get("epoch") == self.epoch:  # alive, and nothing to play inside the horizon
+            self._heard_ns = None
 
     def _session_message(self) -> dict[str, Any]:
         return {
@@ -407,7 +409,7 @@ class Player:
             self.journal.write({"is": "played", "notes": played})
             self.recent.extend(played)
             if self.figures.first_note_ms is None:
-                self.figures.first_note_ms = (transport.ns_at(played[0][0]) - self._born_ns) / 1e6
+                self.figures.first_note_ms = (transport.ns_at(played[0][0]) - self.wanted_ns) / 1e6
         self._committed = max(self._committed, until)
         while self._chords and self._chords[0][0] <= until:
             tick, root, quality = self._chords.popleft()

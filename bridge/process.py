@@ -62,6 +62,7 @@ class Config:
     journal: str | None = None
     seconds: float | None = None
     autostart: bool = True
+    started_ns: int | None = None  # system monotonic time at which the user asked for music
 
 
 class ModelProcess:
@@ -136,6 +137,8 @@ class PlayerProcess:
             self.tell,
             LearnMap(config.bindings),
         )
+        if config.started_ns is not None:
+            self.player.wanted_ns -= time.monotonic_ns() - config.started_ns
         for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
             signal.signal(number, self._on_signal)
 

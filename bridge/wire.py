@@ -22,6 +22,7 @@ model -> player
     {"is": "ready", "model": name}
     {"is": "plan", "epoch", "until", "notes": [[tick, pitch, velocity, duration, channel], ...],
      "chords": [[tick, root, quality], ...], "ms": [decision times]}
+    {"is": "alive", "epoch"}                        everything asked for is planned
 
 Epochs: whatever changes the future starts a new one. Notes of epoch e are played where
 frozen(e) < tick <= frozen(e + 1); `frozen` is the tick up to which the player has given its word.

@@ -17,6 +17,8 @@ from aigc_music.core.errors import UsageError
 from aigc_music.core.styles import STYLES, style_id
 from aigc_music.core.time import check_bpm
 
+_STARTED_NS = time.monotonic_ns()
+
 EPILOG = """\b
 Keys while playing:
   space panic   m mute   -/+ tempo   K/k key   S/s style   d/D density
@@ -107,6 +109,7 @@ def perform(
         bindings=settings.bindings,
         journal=str(takes.new_journal()),
         seconds=seconds,
+        started_ns=_STARTED_NS,
     )
     face = _face(seed, model, as_json)
     for path in recovered:

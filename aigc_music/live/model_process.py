@@ -51,20 +51,22 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _loop(lines: Lines, planner: Any) -> None:
-    started = False
+    started = asked = False
     while not lines.closed:
-        busy = started and (plan := planner.plan()) is not None
-        if busy:
+        plan = planner.plan() if started else None
+        if plan is not None:
             _say(plan)
-        select.select([lines.fd], [], [], 0 if busy else None)
+        elif asked:  # all is planned: say so, which is also the sign of life
+            _say({"is": "alive", "epoch": planner.epoch})
+            asked = False
+        select.select([lines.fd], [], [], None if plan is None else 0)
         for message in lines.read():
             started = started or message["do"] == "session"
             if not started:
                 continue
             for promised in planner.hear(message):
                 _say(promised)
-            if message["do"] == "time":
-                _say({"is": "alive"})
+            asked = asked or message["do"] == "time"
 
 
 def _say(message: dict[str, Any]) -> None:

@@ -52,7 +52,6 @@ class Rehearsal:
         if message["do"] != "time":
             self.log.append(message)
         self._answers.extend(self.planner.hear(message))
-        self._answers.append({"is": "alive"})
 
     def _answer(self) -> None:
         """Let the planner catch up, as the model process does between two turns of the player."""
@@ -61,6 +60,7 @@ class Rehearsal:
                 self.player.hear_model(self._answers.pop(0))
             plan = self.planner.plan() if self.planner.lanes else None
             if plan is None:
+                self.player.hear_model({"is": "alive", "epoch": self.planner.epoch})
                 return
             self._answers.append(plan)
 
