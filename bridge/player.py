@@ -17,10 +17,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from aigc_music.core.controls import CONTROLS, Controls
+from aigc_music.core.controls import Controls
 from aigc_music.core.errors import UsageError
-from aigc_music.core.notes import Note
-from aigc_music.core.parts import HUMAN_CHANNEL, PART_NAMES, PARTS
+from aigc_music.core.parts import PART_NAMES
 from aigc_music.core.styles import STYLES, style_id
 from aigc_music.core.theory import Chord, Key
 from aigc_music.core.time import TICKS_PER_QUARTER, Metre
@@ -28,13 +27,16 @@ from aigc_music.core.time import TICKS_PER_QUARTER, Metre
 from . import fallback
 from .backends import CLOCK_IN, CLOCK_OUT, Backend, Incoming
 from .journal import Journal
-from .ledger import Ledger
 from .learn import LearnMap
+from .ledger import Ledger
 from .metrics import Figures
 from .midi_clock import CLOCK, CONTINUE, SONG_POSITION, START, STOP, ClockFollower, ClockSender
 from .transport import Transport
 
-__all__ = ["Player", "Session"]
+__all__ = ["Played", "Player", "Session"]
+
+Played = tuple[int, int, int, int, int]
+"""A note on the wire: (tick, pitch, velocity, duration, channel)."""
 
 _THINK_NS = 12_000_000  # given to the model for its first note of a new plan before that note can fall due
 _ASK_NS = 20_000_000  # how often the model is told the time
@@ -79,11 +81,11 @@ class Player:
         self.epoch = 0
         self.model_ready = False
         self.chord = Chord()
-        self.recent: deque[tuple[int, int, int, int, int]] = deque(
+        self.recent: deque[Played] = deque(
             maxlen=_HISTORY
         )  # played, for the screen too
         self._frozen: deque[tuple[int, int]] = deque([(0, -1)], maxlen=64)  # (epoch, frozen tick)
-        self._plan: list[tuple[int, int, int, int, int]] = []  # (tick, pitch, velocity, duration, channel)
+        self._plan: list[Played] = []  # (tick, pitch, velocity, duration, channel)
         self._chords: deque[tuple[int, int, int]] = deque(maxlen=16)
         self._committed = -1  # last tick whose notes have been handed over
         self._held: dict[int, int] = {}  # the musician's sounding notes: pitch -> velocity
@@ -313,7 +315,7 @@ class Player:
     def _take_plan(self, message: dict[str, Any], now: int) -> None:
         epoch = message["epoch"]
         span = self._span(epoch)
-        notes = [tuple(note) for note in message["notes"]]
+        notes: list[Played] = [tuple(note) for note in message["notes"]]
         self.figures.decode_ms.extend(message.get("ms", ()))
         if span is None:
             self.figures.stale += len(notes)
@@ -322,7 +324,7 @@ class Player:
         kept = [note for note in notes if after < note[0] <= upto]
         self.figures.stale += len(notes) - len(kept)
         if kept:
-            self._plan = sorted(self._plan + kept)  # type: ignore[arg-type]
+            self._plan = sorted(self._plan + kept)
         if epoch == self.epoch:
             self._chords.extend(tuple(chord) for chord in message.get("chords", ()))
             if self._heard_ns is not None and kept:
@@ -372,8 +374,8 @@ class Player:
         while self._fallback_from <= until:
             start = self._fallback_from // metre.bar_ticks * metre.bar_ticks
             notes = fallback.bar(start, metre, Key.parse(self.controls["key"]), self.chord, parts)
-            fresh = [tuple(note) for note in notes if note.tick >= self._fallback_from]
-            self._plan = sorted(self._plan + fresh)  # type: ignore[arg-type]
+            fresh: list[Played] = [tuple(note) for note in notes if note.tick >= self._fallback_from]
+            self._plan = sorted(self._plan + fresh)
             self._fallback_from = start + metre.bar_ticks
 
     def _parts(self) -> frozenset[int]:
@@ -391,7 +393,7 @@ class Player:
         until = transport.tick_at(until_ns)
         for at_ns in self.sender.due(transport, until_ns) if self.follower is None else ():
             backend.send(at_ns, b"\xf8", CLOCK_OUT)
-        played: list[tuple[int, int, int, int, int]] = []
+        played: list[Played] = []
         while True:
             off_tick = self.ledger.next_tick()
             on_tick = self._plan[0][0] if self._plan else None
@@ -417,7 +419,7 @@ class Player:
                 self.chord = Chord(root, quality)
                 self.journal.write({"is": "chord", "tick": tick, "root": root, "quality": quality})
 
-    def _play(self, note: tuple[int, int, int, int, int], now: int) -> bool:
+    def _play(self, note: Played, now: int) -> bool:
         tick, pitch, velocity, duration, channel = note
         at_ns = self.transport.ns_at(tick)
         if now - at_ns > _LATE_LIMIT_NS:

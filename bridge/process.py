@@ -303,12 +303,20 @@ class PlayerProcess:
         self.model.kill()
 
 
+def _first_line(fd: int) -> bytes:
+    """One line, byte by byte: nothing that follows it may disappear into a buffer."""
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(fd, 1)):
+        line += byte
+    return line
+
+
 def main() -> int:
     """Entry of the process: read the configuration, run, report errors as one line of JSON."""
     face = Lines(sys.stdin.fileno())
     os.set_blocking(face.fd, True)
     try:
-        first = sys.stdin.buffer.raw.readline()  # type: ignore[attr-defined]
+        first = _first_line(face.fd)
         os.set_blocking(face.fd, False)
         config = Config(**json.loads(first))
     except (ValueError, TypeError) as err:

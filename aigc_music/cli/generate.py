@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +46,13 @@ def music(count: int, out: Path, as_json: bool, seed: int | None, metre: str, **
     if out.suffix.lower() not in (".mid", ".midi"):
         raise UsageError(f"--out {out}: music is written as MIDI, give a name that ends in .mid")
     engine = Engine()
-    first = MusicRequest(metre=parse_metre(metre), **wanted, **({} if seed is None else {"seed": seed}))
+    if seed is not None:
+        wanted["seed"] = seed
+    first = MusicRequest(metre=parse_metre(metre), **wanted)
     results = []
     with click.progressbar(range(count), label="composing", show_eta=True, file=click.get_text_stream("stderr")) as bar:
         for index in bar:
-            request = first if index == 0 else MusicRequest(**(asdict(first) | {"seed": first.seed + index}))
-            results.append(engine.run(request))
+            results.append(engine.run(replace(first, seed=first.seed + index)))
     # the piece whose figures lie nearest to real songs of the training data comes first
     results.sort(key=lambda result: abs(result.quality.get("pitch_class_entropy", 0.0) - 2.8))
     for number, result in enumerate(results, 1):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from aigc_music.generators.music.planner import Planner
 from models.music.decode_cpu import MusicModel
+
+from aigc_music.generators.music.planner import Planner
 
 __all__ = ["replay"]
 

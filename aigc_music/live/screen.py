@@ -110,8 +110,8 @@ def _roll(snapshot: dict[str, Any]) -> Text:
     low, high = min(pitches), max(pitches)
     span = max(_ROWS - 2, high - low)
     cells = [[(" ", "") for _ in range(_COLUMNS)] for _ in range(_ROWS)]
-    for row in cells:
-        row[_NOW_COLUMN] = ("│", "#5c6773")
+    for line in cells:
+        line[_NOW_COLUMN] = ("│", "#5c6773")
     for tick, pitch, velocity, duration, channel, planned in notes:
         part = part_of_channel(channel)
         colour = _YOU if channel == HUMAN_CHANNEL or part is None else COLOURS[PARTS[part].name]
@@ -122,10 +122,10 @@ def _roll(snapshot: dict[str, Any]) -> Text:
         for column in range(max(0, begin), min(_COLUMNS, end)):
             cells[row][column] = (mark, colour)
     text = Text()
-    for index, row in enumerate(cells):
+    for index, line in enumerate(cells):
         label = "drums" if index == _ROWS - 1 else note_name(high - index * span // (_ROWS - 2))
         text.append(f"{label:>6} ", "#5c6773")
-        for mark, colour in row:
+        for mark, colour in line:
             text.append(mark, colour)
         text.append("\n")
     return text
@@ -141,8 +141,8 @@ def _knobs(snapshot: dict[str, Any]) -> Table:
     for name in names:
         shown = "daring" if name == "temperature" else name
         learning = "[reverse]" if snapshot.get("learning") == name else ""
-        value = values[name]
-        cells.append(f"{learning}[#8d99ae]{shown}[/] [bold]{value:.2f}[/]" if isinstance(value, float) else f"{learning}[#8d99ae]{shown}[/] [bold]{value}[/]")
+        value = f"{values[name]:.2f}" if isinstance(values[name], float) else values[name]
+        cells.append(f"{learning}[#8d99ae]{shown}[/] [bold]{value}[/]")
     table.add_row(*cells)
     return table
 

@@ -68,8 +68,9 @@ class Takes:
 
 
 def _write_audio(score: Score, path: Path) -> Path:
-    from aigc_music.files.wav import write_wav
     from bridge.synth.offline import render_score
+
+    from aigc_music.files.wav import write_wav
 
     write_wav(path, render_score(score), 48000)
     return path
