@@ -66,7 +66,9 @@ Examples:
 """
 
 
-@click.group(cls=Verbs, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Verbs, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(None, "--version", package_name="aigc-music", prog_name="aigc-music")
 def cli() -> None:
     """aigc-music: a co-player for your DAW. A trained model plays along, in time, over a virtual MIDI port."""

@@ -96,7 +96,11 @@ def _places() -> list[Check]:
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as err:
-        return [Check("disk", False, f"{folder} cannot be written ({err.strerror})", "set AIGC_MUSIC_HOME to another folder")]
+        return [
+            Check(
+                "disk", False, f"{folder} cannot be written ({err.strerror})", "set AIGC_MUSIC_HOME to another folder"
+            )
+        ]
     return [Check("disk", True, f"journals and settings in {folder}")]
 
 

@@ -33,7 +33,9 @@ def command() -> None:
 @click.option("--temperature", type=float, default=1.0, show_default=True, help="How daring, 0.2..2.")
 @click.option("--model", default="default", show_default=True, help="See 'aigc-music models'.")
 @click.option("--seed", type=int, help="Number that fixes all chance. Default: a new one, shown.")
-@click.option("--n", "count", type=int, default=1, show_default=True, help="Make several, best first (name-1.mid ...).")
+@click.option(
+    "--n", "count", type=int, default=1, show_default=True, help="Make several, best first (name-1.mid ...)."
+)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("music.mid"), show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object as the last line of stdout.")
 def music(count: int, out: Path, as_json: bool, seed: int | None, metre: str, **wanted: Any) -> None:
@@ -50,7 +52,9 @@ def music(count: int, out: Path, as_json: bool, seed: int | None, metre: str, **
         wanted["seed"] = seed
     first = MusicRequest(metre=parse_metre(metre), **wanted)
     results = []
-    with click.progressbar(range(count), label="composing", show_eta=True, file=click.get_text_stream("stderr")) as bar:
+    with click.progressbar(
+        range(count), label="composing", show_eta=True, file=click.get_text_stream("stderr")
+    ) as bar:
         for index in bar:
             results.append(engine.run(replace(first, seed=first.seed + index)))
     # the piece whose figures lie nearest to real songs of the training data comes first

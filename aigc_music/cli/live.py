@@ -48,8 +48,12 @@ Examples:
 @click.option("--metre", default="4/4", show_default=True, help="Time signature.")
 @click.option("--sync", type=click.Choice(["internal", "midi"]), default="internal", show_default=True,
               help="Whose clock: ours, or MIDI clock from the DAW.")  # fmt: skip
-@click.option("--offset", "offset_ms", type=float, default=0.0, help="Play this many ms later than the MIDI clock says.")
-@click.option("--sound", type=click.Choice(["synth", "none"]), default="synth", show_default=True, help="Built-in synth.")
+@click.option(
+    "--offset", "offset_ms", type=float, default=0.0, help="Play this many ms later than the MIDI clock says."
+)
+@click.option(
+    "--sound", type=click.Choice(["synth", "none"]), default="synth", show_default=True, help="Built-in synth."
+)
 @click.option("--no-thru", is_flag=True, help="Do not pass your own notes on.")
 @click.option("--record", type=click.Path(path_type=Path, dir_okay=False), help="Write the take to this MIDI file.")
 @click.option("--seconds", type=float, help="Stop after this long.")

@@ -28,7 +28,9 @@ def command(as_json: bool) -> None:
         click.echo(f"  {card.get('description', '')}")
         for label, key in (("parameters", "parameters"), ("trained", "date"), ("licence", "licence")):
             if card.get(key) is not None:
-                click.echo(f"  {label:12} {card[key]:,}" if isinstance(card[key], int) else f"  {label:12} {card[key]}")
+                click.echo(
+                    f"  {label:12} {card[key]:,}" if isinstance(card[key], int) else f"  {label:12} {card[key]}"
+                )
         for data in card.get("data", []):
             click.echo(f"  {'data':12} {data['set']}: {data['licence']}")
         for set_name, figures in card.get("bits_per_note", {}).items():

@@ -37,7 +37,7 @@ DRUMS = PART_NAMES.index("drums")
 HUMAN_CHANNEL = 0
 """Channel on which the musician's own notes leave when thru is on; no part of the band uses it."""
 
-DRUM_PITCHES: tuple[int, ...] = (35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 59, 60, 61, 62, 63, 64, 69, 70, 75, 76)  # fmt: skip
+DRUM_PITCHES: tuple[int, ...] = (*range(35, 58), *range(59, 65), 69, 70, 75, 76)
 """General MIDI percussion that the drum part may use."""
 
 _BY_CHANNEL = {part.channel: index for index, part in enumerate(PARTS)}

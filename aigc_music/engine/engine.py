@@ -75,7 +75,8 @@ def _provenance(request: MusicRequest, card: dict[str, Any]) -> dict[str, Any]:
         "seed": request.seed,
         "model": {"name": card.get("name"), "sha256": card.get("sha256")},
         "data": [{"set": data["set"], "licence": data["licence"]} for data in card.get("data", [])],
-        "software": {name: _version(name) for name in ("aigc-music", *_LIBRARIES)} | {"python": platform.python_version()},
+        "software": {name: _version(name) for name in ("aigc-music", *_LIBRARIES)}
+        | {"python": platform.python_version()},
         "disclosure": {"music": "generated"},
     }
 

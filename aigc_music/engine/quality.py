@@ -14,7 +14,7 @@ __all__ = ["measure"]
 
 
 def measure(score: Score, key: str) -> dict[str, Any]:
-    """Figures of the pitched notes: how many, share in the key, pitch-class entropy (bits), notes a beat, polyphony."""
+    """Figures of the pitched notes: count, share in the key, pitch-class entropy (bits), notes a beat, polyphony."""
     notes = [note for note in score.notes if note.channel != 9]
     if not notes:
         return {"notes": len(score.notes), "pitched_notes": 0}

@@ -14,7 +14,7 @@ _EPOCHS = ("session", "listen", "control", "locate")
 
 
 def replay(messages: list[dict[str, Any]], model: MusicModel, until: int) -> list[tuple[int, ...]]:
-    """The notes (tick, pitch, velocity, duration, channel) that the messages of a journal lead to, up to tick `until`.
+    """The notes (tick, pitch, velocity, duration, channel) that a journal leads to, up to tick `until`.
 
     messages: a journal as `bridge.journal.read_journal` gives it. A take in which the model process had to be
     restarted replays from its last restart on, since what the fallback played was not the model's.

@@ -23,7 +23,14 @@ from .keyboard import Keyboard
 
 __all__ = ["Screen", "picture", "view"]
 
-COLOURS = {"melody": "#ffd166", "counter": "#c792ea", "inner": "#82aaff", "bass": "#ef6f6c", "keys": "#7bdff2", "drums": "#8d99ae"}
+COLOURS = {
+    "melody": "#ffd166",
+    "counter": "#c792ea",
+    "inner": "#82aaff",
+    "bass": "#ef6f6c",
+    "keys": "#7bdff2",
+    "drums": "#8d99ae",
+}
 _YOU = "#a8e05f"
 _ROWS, _COLUMNS = 14, 72
 _TICKS_PER_COLUMN = TICKS_PER_QUARTER // 6
@@ -91,7 +98,11 @@ def _head(snapshot: dict[str, Any]) -> Table:
         table.add_column(ratio=1)
     beats = int(snapshot["metre"].split("/")[0])
     lights = "".join("●" if index == snapshot["beat"] else "○" for index in range(beats))
-    state = f"bar {snapshot['bar'] + 1}  [bold #ffd166]{lights}[/]" if snapshot["running"] else "[bold #ef6f6c]standing[/]"
+    state = (
+        f"bar {snapshot['bar'] + 1}  [bold #ffd166]{lights}[/]"
+        if snapshot["running"]
+        else "[bold #ef6f6c]standing[/]"
+    )
     table.add_row(
         f"[bold]{snapshot['bpm']:.1f}[/] bpm",
         state,
@@ -167,10 +178,14 @@ def _foot(snapshot: dict[str, Any], hello: dict[str, Any], sentences: list[str])
     return text
 
 
-def picture(path: str, snapshot: dict[str, Any], hello: dict[str, Any], sentences: list[str], seed: int, model: str) -> None:
+def picture(
+    path: str, snapshot: dict[str, Any], hello: dict[str, Any], sentences: list[str], seed: int, model: str
+) -> None:
     """Draw the view of a snapshot into the SVG file `path`."""
     import io
 
-    console = Console(record=True, width=_COLUMNS + 14, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    console = Console(
+        record=True, width=_COLUMNS + 14, file=io.StringIO(), force_terminal=True, color_system="truecolor"
+    )
     console.print(view(snapshot, hello, sentences, seed, model))
     console.save_svg(path, title="aigc-music live")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from aigc_music.core.errors import FileError
 from aigc_music.core.notes import Score
+from aigc_music.files.atomic import atomic_write
 from aigc_music.files.midi import write_score
 from bridge.journal import read_journal, score_of, unfinished
 
@@ -52,7 +53,7 @@ class Takes:
             if audio_too:
                 saved.append(_write_audio(score, target.with_suffix(".wav")))
             events = target.with_suffix(".events.jsonl")
-            os.replace(journal, events) if _same_disk(journal, events.parent) else _move(journal, events)
+            _move(journal, events)
             saved.append(events)
         else:
             journal.unlink(missing_ok=True)
@@ -76,10 +77,8 @@ def _write_audio(score: Score, path: Path) -> Path:
     return path
 
 
-def _same_disk(first: Path, second: Path) -> bool:
-    return first.stat().st_dev == second.stat().st_dev
-
-
 def _move(source: Path, target: Path) -> None:
-    target.write_bytes(source.read_bytes())
+    """Move a file, to another disk too; the source goes only when the target is whole."""
+    with atomic_write(target) as file:
+        file.write(source.read_bytes())
     source.unlink()

@@ -1,7 +1,7 @@
 """Music: the planner that decides notes ahead of time, for the stage (`live`) and for whole pieces (`piece`).
 
-    planner   two streams of the model, rewind, epochs: answers messages with notes
-    harmony   the chord plan
-    roles     who plays when
-    piece     a MusicRequest in, a Score out
+planner   two streams of the model, rewind, epochs: answers messages with notes
+harmony   the chord plan
+roles     who plays when
+piece     a MusicRequest in, a Score out
 """

@@ -56,7 +56,7 @@ class Harmony:
         self._arrays = None
 
     def decide(self, tick: int, heard: list[Heard]) -> None:
-        """Decide the next chord after `tick` from the musician's notes, when there are any; forgets what comes later."""
+        """Decide the next chord after `tick` from the musician's notes, when there are any."""
         if not heard:
             return
         step = self.metre.bar_ticks // 2 if self.metre.beats % 2 == 0 else self.metre.bar_ticks

@@ -148,7 +148,9 @@ class Planner:
             part = MELODY if pitch >= _LOW_HAND else KEYS
             if not answering:
                 lane.feed(tick, part, pitch, max(1, velocity), OPEN if velocity else CLOSE, human=True)
-        if answering:  # a whole phrase, with its true lengths, as if the band had played it: then it goes on from there
+        if (
+            answering
+        ):  # a whole phrase, with its true lengths, as if the band had played it: then it goes on from there
             start = self.listener.phrase_start
             if start is not None:
                 lane.rewind(start - 1)
@@ -211,7 +213,14 @@ class Planner:
                 break  # the first note of a new epoch is waited for
         if not notes:
             return None
-        return {"is": "plan", "epoch": self.epoch, "until": until, "notes": notes, "chords": self._chords(until), "ms": times}
+        return {
+            "is": "plan",
+            "epoch": self.epoch,
+            "until": until,
+            "notes": notes,
+            "chords": self._chords(until),
+            "ms": times,
+        }
 
     def _earliest(self, window: Window) -> Lane | None:
         """The lane whose next note comes first; decides the missing ones."""

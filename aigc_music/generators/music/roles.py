@@ -62,7 +62,11 @@ class Listener:
                 self.notes[index] = note._replace(end=max(note.tick + 1, tick))
         if velocity:
             pause = tick - self.last_event
-            if self.phrase_start is None or (pause >= 2 * self.metre.beat_ticks and not self.held) or tick >= self.answer().start:
+            if (
+                self.phrase_start is None
+                or (pause >= 2 * self.metre.beat_ticks and not self.held)
+                or tick >= self.answer().start
+            ):
                 self.phrase_start = tick
             self.notes.append(Heard(tick, pitch, velocity, None))
             del self.notes[: -self._KEPT]
