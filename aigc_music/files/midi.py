@@ -77,8 +77,10 @@ def read_score(source: str | Path | bytes) -> Score:
 
 def _bytes_of(path: Path) -> bytes:
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # before opening it, which would wait for ever at a pipe
+            raise FileError(f"cannot read {str(path)!r}: it is not a regular file: give a .mid file")
         with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1) if stat.S_ISREG(path.stat().st_mode) else _not_a_file(path)
+            return file.read(MAX_BYTES + 1)
     except FileError:
         raise
     except OSError as error:
@@ -152,9 +154,7 @@ class _Reader:
             self.repair("the file counts seconds (SMPTE), so its tempos were dropped: 120 bpm")
             tempos = {}
         elif tempos:
-            tempos.setdefault(
-                0, 120.0
-            )  # what the format says; in a TempoMap the first tempo would hold before it
+            tempos.setdefault(0, 120.0)  # what the format says; in a TempoMap the first tempo would hold before it
         score.tempos = sorted(tempos.items())
         score.metres = sorted(metres.items())
         score.keys = sorted(keys.items())
@@ -203,9 +203,7 @@ class _Reader:
             self.seconds = True
             rate, per_frame = 256 - (division >> 8), division & 0xFF
             if rate not in _FRAME_RATES or not per_frame:
-                self.repair(
-                    f"time division of {rate} frames a second by {per_frame} ticks: taken as 25 by 40"
-                )
+                self.repair(f"time division of {rate} frames a second by {per_frame} ticks: taken as 25 by 40")
                 rate, per_frame = 25, 40
             frames, of = _FRAME_RATES[rate]
             self.multiply, self.divide = 2 * TICKS_PER_QUARTER * of, frames * per_frame  # 2 quarters a second
@@ -474,10 +472,6 @@ class _Reader:
         return shifted
 
 
-def _not_a_file(path: Path) -> bytes:
-    raise FileError(f"cannot read {str(path)!r}: it is not a regular file: give a .mid file")
-
-
 def _tick(event: tuple[int, str]) -> int:
     return event[0]
 
@@ -595,9 +589,7 @@ def _conductor(score: Score) -> list[_Timed]:
         events.append((tick, 0, MetaMessage("set_tempo", tempo=round(60e6 / bpm))))
     for tick, (beats, unit) in score.metres:
         if not 1 <= beats <= 255 or unit not in (1, 2, 4, 8, 16, 32, 64, 128):
-            raise UsageError(
-                f"metre {beats}/{unit} at tick {tick}: give 1..255 beats of 1/1, 1/2, 1/4 .. 1/128"
-            )
+            raise UsageError(f"metre {beats}/{unit} at tick {tick}: give 1..255 beats of 1/1, 1/2, 1/4 .. 1/128")
         events.append((tick, 1, MetaMessage("time_signature", numerator=beats, denominator=unit)))
     for tick, name in score.keys:
         key = Key.parse(name)
