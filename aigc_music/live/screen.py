@@ -6,6 +6,7 @@ same view into an SVG file, which is how the picture in the README is made.
 
 from __future__ import annotations
 
+import io
 import time
 from typing import Any
 
@@ -35,6 +36,7 @@ _YOU = "#a8e05f"
 _ROWS, _COLUMNS = 14, 72
 _TICKS_PER_COLUMN = TICKS_PER_QUARTER // 6
 _NOW_COLUMN = 48
+_KEYS_HELP = "space panic · m mute · -/+ tempo · k key · s style · d/D density · t/T daring · r role · q quit"
 
 
 class Screen:
@@ -86,7 +88,7 @@ def view(snapshot: dict[str, Any], hello: dict[str, Any], sentences: list[str], 
     return Panel(
         Group(_head(snapshot), _roll(snapshot), _knobs(snapshot), _foot(snapshot, hello, sentences)),
         title=f"[bold]aigc-music[/] · model {model} · seed {seed}",
-        subtitle="space panic · m mute · -/+ tempo · k key · s style · d/D density · t/T daring · r role · l learn · q quit",
+        subtitle=_KEYS_HELP,
         border_style="#5c6773",
         width=_COLUMNS + 14,
     )
@@ -182,8 +184,6 @@ def picture(
     path: str, snapshot: dict[str, Any], hello: dict[str, Any], sentences: list[str], seed: int, model: str
 ) -> None:
     """Draw the view of a snapshot into the SVG file `path`."""
-    import io
-
     console = Console(
         record=True, width=_COLUMNS + 14, file=io.StringIO(), force_terminal=True, color_system="truecolor"
     )
