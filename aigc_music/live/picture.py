@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import sys
 
-from aigc_music.core.time import TICKS_PER_QUARTER
 from models.music.decode_cpu import load_model
+
+from aigc_music.core.time import TICKS_PER_QUARTER
 
 from .rehearsal import Rehearsal
 from .screen import picture

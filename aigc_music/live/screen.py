@@ -165,11 +165,12 @@ def _foot(snapshot: dict[str, Any], hello: dict[str, Any], sentences: list[str])
     text = Text()
     if snapshot["controls"]["mute"]:
         text.append("MUTED  ", "bold #ef6f6c")
-    text.append(
-        f"{snapshot['sent']} notes out, {snapshot['received']} in · late {snapshot['late']} · dropped {snapshot['dropped']}"
-        f" · lateness p50 {late['p50']:.3f} p99 {late['p99']:.3f} ms · {hello.get('api', '?')}\n",
-        "#8d99ae",
+    counts = " · ".join(
+        f"{label} {snapshot[name]}"
+        for label, name in (("out", "sent"), ("in", "received"), ("late", "late"), ("dropped", "dropped"))
     )
+    lateness = f"lateness p50 {late['p50']:.3f} p99 {late['p99']:.3f} ms"
+    text.append(f"{counts} · {lateness} · {hello.get('api', '?')}\n", "#8d99ae")
     for part in PARTS:
         text.append("■ ", COLOURS[part.name])
         text.append(f"{part.name} ch {part.channel + 1}  ", "#8d99ae")
