@@ -34,7 +34,7 @@ from .journal import Journal
 from .learn import LearnMap
 from .metrics import quantiles
 from .player import Player, Session
-from .wire import Lines, encode
+from .wire import Lines, Outbox, encode
 
 __all__ = ["Config", "main"]
 
@@ -74,20 +74,19 @@ class ModelProcess:
         self.retry_ns = 0
         self.child: subprocess.Popen[bytes] | None = None
         self.lines: Lines | None = None
+        self.outbox: Outbox | None = None
 
     def start(self) -> None:
         """Start the child. The process group is shared: Ctrl-C reaches it too, and it ignores that."""
         self.child = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         assert self.child.stdin is not None and self.child.stdout is not None
-        os.set_blocking(self.child.stdin.fileno(), False)
+        self.outbox = Outbox(self.child.stdin.fileno())
         self.lines = Lines(self.child.stdout.fileno())
 
     def send(self, message: dict[str, Any]) -> None:
         """One message to the child; a dead or stuck child is noticed elsewhere, never waited for."""
-        if self.child is None or self.child.stdin is None:
-            return
-        with contextlib.suppress(OSError):
-            self.child.stdin.write(encode(message))
+        if self.outbox is not None:
+            self.outbox.send(message)
 
     @property
     def lost(self) -> bool:
@@ -103,7 +102,7 @@ class ModelProcess:
                     if pipe is not None:
                         pipe.close()
             self.child.wait()
-        self.child = self.lines = None
+        self.child = self.lines = self.outbox = None
 
 
 class PlayerProcess:
@@ -111,6 +110,7 @@ class PlayerProcess:
 
     def __init__(self, config: Config, face: Lines) -> None:
         self.config, self.face = config, face
+        self.outbox = Outbox(sys.stdout.fileno())
         self.quit = False
         self.started_ns = time.monotonic_ns()
         self.model = ModelProcess(config.model_command)
@@ -162,9 +162,8 @@ class PlayerProcess:
         self.say({"is": "told", "text": text})
 
     def say(self, message: dict[str, Any]) -> None:
-        """One line to the face. A face that does not read loses lines; the music does not wait for it."""
-        with contextlib.suppress(OSError):
-            os.write(sys.stdout.fileno(), encode(message))
+        """One line to the face. The music never waits for a face: one that does not read misses snapshots."""
+        self.outbox.send(message, droppable=message["is"] == "snapshot")
 
     def run(self) -> int:
         """The loop. Returns the exit code."""
@@ -301,6 +300,9 @@ class PlayerProcess:
             }
         )
         self.model.kill()
+        deadline = time.monotonic() + 1.0
+        while not self.outbox.flush() and time.monotonic() < deadline:
+            time.sleep(0.01)
 
 
 def _first_line(fd: int) -> bytes:

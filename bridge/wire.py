@@ -35,7 +35,7 @@ import json
 import os
 from typing import Any
 
-__all__ = ["Lines", "encode"]
+__all__ = ["Lines", "Outbox", "encode"]
 
 _MAX_LINE = 1 << 22  # a peer that sends 4 MiB without a newline is broken
 
@@ -43,6 +43,41 @@ _MAX_LINE = 1 << 22  # a peer that sends 4 MiB without a newline is broken
 def encode(message: dict[str, Any]) -> bytes:
     """One message as a line of bytes."""
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+class Outbox:
+    """Writes messages to a pipe without ever blocking and without ever tearing a line.
+
+    What the pipe does not take now is kept and goes first next time, up to 1 MiB; beyond that the peer is stuck
+    and whole messages are dropped and counted. Threads: one. Realtime-safe: yes, but for the system call.
+    """
+
+    LIMIT = 1 << 20
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.dropped = 0
+        self._rest = b""
+        os.set_blocking(fd, False)
+
+    def send(self, message: dict[str, Any], droppable: bool = False) -> None:
+        """Queue one message and write what the pipe takes. A droppable one is not queued behind others."""
+        if len(self._rest) > (0 if droppable else self.LIMIT):
+            self.dropped += 1
+        else:
+            self._rest += encode(message)
+        self.flush()
+
+    def flush(self) -> bool:
+        """Write on; True when nothing waits. A peer that has gone takes everything with it."""
+        while self._rest:
+            try:
+                self._rest = self._rest[os.write(self.fd, self._rest) :]
+            except BlockingIOError:
+                return False
+            except OSError:
+                self._rest = b""
+        return True
 
 
 class Lines:
