@@ -1,0 +1,1 @@
+"""Everything learned, one folder per modality. Imports core and files only; torch only where a network is trained."""

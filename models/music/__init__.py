@@ -1,0 +1,1 @@
+"""The music model: compound notes, a recurrent network, a numba decoder, training and evaluation."""

@@ -1,0 +1,345 @@
+"""The music model at play time: numba kernels, int8 weights, no torch.
+
+    model = load_model("default")
+    stream = model.stream(seed=7)
+    conditions, limits = Conditions(), Limits()
+    note = stream.sample(conditions, limits, earliest_tick=0, epoch=0, index=0)   # Note or Rest; decides, does not feed
+    stream.feed(note.tick, note.part, note.pitch, note.velocity, note.duration_ticks)
+
+Ticks are 480 to the quarter. A stream is a few KB of state: `snapshot` and `restore` are copies, so going back and
+playing on gives what a straight run gives, bit for bit. The last event is digested when the next one needs it, so a
+condition changed between two notes acts on the very next one.
+
+Threads: one thread per stream; streams of one model share only read-only weights. Realtime-safe: sample and feed
+allocate no arrays and release the GIL; they are Python calls all the same, so they belong in the model process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aigc_music.core.errors import ModelError
+from aigc_music.core.parts import DRUM_PITCHES, PART_NAMES, PARTS
+from aigc_music.core.theory import CHROMATIC, NO_ROOT, Key
+from aigc_music.core.time import Metre
+from models.zoo import find
+
+from . import kernels, weights
+from . import representation as rep
+from .windows import Batch
+
+__all__ = ["CLOSE", "OPEN", "SAMPLING", "Conditions", "Limits", "MusicModel", "Note", "Rest", "Snapshot", "Stream", "load_model"]
+
+OPEN = -1
+"""Duration of a note whose end is not known yet: a human note at its onset."""
+CLOSE = -2
+"""Duration that says: the open note of this part and pitch has ended."""
+
+SAMPLING: dict[str, tuple[float, float]] = {
+    "part": (1.0, 1.0), "delta": (0.8, 0.9), "micro": (0.9, 0.95), "pitch": (0.95, 0.97), "velocity": (0.9, 0.98), "duration": (0.95, 0.97),
+}  # fmt: skip
+"""Temperature and top-p per head where the card says nothing. The user's temperature multiplies the first."""
+
+CHORDS = 256  # chords a timeline can hold
+_USUAL_DENSITY = {"melody": 1.3, "counter": 1.0, "inner": 1.0, "bass": 0.9, "keys": 2.7, "drums": 4.2}  # notes per quarter
+
+
+class Note(NamedTuple):
+    """A decided note. tick >= the earliest tick asked for; duration_ticks >= 1."""
+
+    tick: int
+    part: int
+    pitch: int
+    velocity: int
+    duration_ticks: int
+
+    @property
+    def duration(self) -> int:
+        """duration_ticks, under the name that core.notes uses."""
+        return self.duration_ticks
+
+
+class Rest(NamedTuple):
+    """Nothing may sound before until_tick (no part, no pitch or no time is allowed)."""
+
+    until_tick: int
+
+
+class Snapshot(NamedTuple):
+    """Everything a stream knows, frozen."""
+
+    hidden: NDArray[np.float32]
+    cells: NDArray[np.int64]
+
+
+class Conditions:
+    """What the music is to be like. Everything may be left unsaid (None). Change it at any time, between any two notes.
+
+    style: a style id, UNKNOWN_STYLE for any. temperature: the user's factor on every head, 1 = as tuned, 0.2..2.
+    """
+
+    def __init__(self) -> None:
+        self.temperature = 1.0
+        self.array = np.zeros(10, np.int64)
+        self.chords = np.zeros((3, CHORDS), np.int64)
+        self.style = rep.UNKNOWN_STYLE
+        self._parts: tuple[int, ...] | None = None
+        self._density: float | None = None
+        self.set_key(None)
+        self.bpm = None
+        self.clear_metre()
+        self.set_parts(None)
+
+    @property
+    def style(self) -> int:
+        """Style id."""
+        return int(self.array[kernels.C_STYLE])
+
+    @style.setter
+    def style(self, value: int) -> None:
+        self.array[kernels.C_STYLE] = value if 0 <= value < rep.UNKNOWN_STYLE else rep.UNKNOWN_STYLE
+
+    @property
+    def bpm(self) -> float | None:
+        """Tempo in quarter notes a minute, or None. Only its bucket reaches the model."""
+        return self._bpm
+
+    @bpm.setter
+    def bpm(self, value: float | None) -> None:
+        self._bpm = value
+        self.array[kernels.C_TEMPO] = rep.tempo_bucket(value)
+
+    def set_key(self, key: Key | None) -> None:
+        """The key, or None. Modes other than major and minor say their tonic only."""
+        if key is None:
+            self.array[kernels.C_KEY], self.array[kernels.C_ROOT] = rep.NO_KEY, NO_ROOT
+        else:
+            minor = {"major": False, "minor": True}.get(key.mode)
+            self.array[kernels.C_KEY], self.array[kernels.C_ROOT] = rep.key_id(key.tonic, minor), key.tonic
+
+    def set_metre(self, metre: Metre, origin: int = 0) -> None:
+        """Bars of this metre, one of which begins at tick `origin` (rounded to the grid of 40 ticks)."""
+        beats, ticks = rep.beat_of(metre.beats, metre.unit)
+        self.array[kernels.C_ORIGIN] = round(origin / rep.UNIT)
+        self.array[kernels.C_BEATS], self.array[kernels.C_BEAT_UNITS] = beats, ticks // rep.UNIT
+
+    def clear_metre(self) -> None:
+        """Leave beat and bar unsaid."""
+        self.array[kernels.C_ORIGIN], self.array[kernels.C_BEATS], self.array[kernels.C_BEAT_UNITS] = 0, 1, 0
+
+    def set_parts(self, parts: Iterable[int] | None) -> None:
+        """The parts that the model itself plays (not the musician's), or None."""
+        self._parts = None if parts is None else tuple(sorted(set(parts)))
+        self.array[kernels.C_PARTS] = rep.NO_PARTS if not self._parts else sum(1 << part for part in self._parts)
+        self.set_density(self._density)
+
+    def set_density(self, amount: float | None) -> None:
+        """How many notes, 0 (sparse) .. 1 (busy), 0.5 = usual for the parts that play; None = unsaid."""
+        self._density = amount
+        if amount is None:
+            self.array[kernels.C_DENSITY] = rep.NO_DENSITY
+        else:
+            names = PART_NAMES if not self._parts else [PART_NAMES[part] for part in self._parts]
+            usual = sum(_USUAL_DENSITY[name] for name in names)
+            self.array[kernels.C_DENSITY] = rep.density_level(usual * 4.0 ** (2.0 * (amount - 0.5)))
+
+    def set_density_level(self, level: int | None) -> None:
+        """Density as the model counts it: 0..7 for below 0.5, 1, 1.5, 2.5, 4, 6, 9 and above 9 own notes a quarter."""
+        self.array[kernels.C_DENSITY] = rep.NO_DENSITY if level is None else min(rep.DENSITIES - 1, max(0, level))
+
+    def set_chords(self, ticks: NDArray[np.integer] | list[int], roots: NDArray[np.integer] | list[int], qualities: NDArray[np.integer] | list[int]) -> None:
+        """The chord timeline: chord i is in force from ticks[i] (rising) until the next. The last CHORDS entries count."""
+        count = min(CHORDS, len(ticks))
+        self.array[kernels.C_CHORDS] = count
+        if count:
+            self.chords[0, :count] = ticks[-count:]
+            self.chords[1, :count] = roots[-count:]
+            self.chords[2, :count] = qualities[-count:]
+
+
+class Limits:
+    """Hard rules: what they forbid is never drawn. By default all parts may play, in their usual range."""
+
+    def __init__(self) -> None:
+        self.rows = np.zeros((len(PARTS), 7), np.int64)
+        self.drum_map = np.zeros(128, np.bool_)
+        for index, part in enumerate(PARTS):
+            self.rows[index] = (1, part.low, part.high, CHROMATIC, 0, part.voices, 0)
+        self.set_drum_map(DRUM_PITCHES)
+
+    @property
+    def any_part(self) -> bool:
+        """Whether any part may play."""
+        return bool(self.rows[:, kernels.L_ALLOWED].any())
+
+    def allow(self, parts: Iterable[int]) -> None:
+        """Exactly these parts may play."""
+        self.rows[:, kernels.L_ALLOWED] = 0
+        for part in parts:
+            self.rows[part, kernels.L_ALLOWED] = 1
+
+    def set_range(self, part: int, low: int, high: int) -> None:
+        """Lowest and highest pitch of a part, 0..127; low > high forbids everything."""
+        self.rows[part, kernels.L_LOW], self.rows[part, kernels.L_HIGH] = max(0, low), min(127, high)
+
+    def set_scale(self, part: int, mask: int) -> None:
+        """Pitch classes a part may use, 12 bits, 4095 = all. Drums do not ask."""
+        self.rows[part, kernels.L_SCALE] = mask & CHROMATIC
+
+    def set_chord_tones(self, part: int, only: bool) -> None:
+        """Whether a part keeps to tones of the chord at the onset (where a chord is known)."""
+        self.rows[part, kernels.L_CHORD] = int(only)
+
+    def set_polyphony(self, part: int, voices: int) -> None:
+        """How many notes of a part may sound at once; the next one waits until one has ended. 0 silences the part."""
+        self.rows[part, kernels.L_VOICES] = max(0, voices)
+
+    def set_longest(self, part: int, ticks: int | None) -> None:
+        """Longest note of a part in ticks; None = free."""
+        self.rows[part, kernels.L_LONGEST] = max(1, ticks) if ticks is not None else 0
+
+    def set_drum_map(self, pitches: Iterable[int]) -> None:
+        """Drum pitches that may be used."""
+        self.drum_map[:] = False
+        self.drum_map[list(pitches)] = True
+
+
+class Stream:
+    """One line of music through the model: what was fed, and what sounds. Made by MusicModel.stream."""
+
+    def __init__(self, model: MusicModel, seed: int) -> None:
+        config = model.card["config"]
+        size = int(config["layers"]) * int(config["hidden"])
+        self.model = model
+        self.seed = seed & 0x7FFFFFFFFFFFFFFF
+        self._weights = model.weights
+        self._buffers = weights.buffers(config)
+        self._result = self._buffers.result
+        self._hidden = np.zeros(size, np.float32)
+        self._ahead = np.zeros(size, np.float32)
+        self._cells = np.zeros(kernels.CELLS, np.int64)
+        self._sampling = np.array([model.sampling[name] for name, _ in rep.HEADS], np.float32)
+        self._temperatures = self._sampling[:, 0].copy()
+        self._factor = 1.0
+        self._conditions = Conditions()
+        kernels.start(self._cells, 0)
+
+    @property
+    def tick(self) -> int:
+        """Tick of the last event."""
+        return int(self._cells[kernels.TICK_NOW])
+
+    @property
+    def events(self) -> int:
+        """How many events were fed."""
+        return int(self._cells[kernels.COUNT])
+
+    def begin(self, tick: int) -> None:
+        """Forget everything; the music begins on the bar line at `tick`."""
+        self._hidden[:] = 0
+        kernels.start(self._cells, round(tick / rep.UNIT))
+
+    def snapshot(self) -> Snapshot:
+        """All of the state, a few KB."""
+        return Snapshot(self._hidden.copy(), self._cells.copy())
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a snapshot of a stream of the same model."""
+        self._hidden[:] = snapshot.hidden
+        self._cells[:] = snapshot.cells
+        self._cells[kernels.AHEAD] = 0
+
+    def feed(self, tick: int, part: int, pitch: int, velocity: int, duration_ticks: int, human: bool = False) -> None:
+        """Tell the stream of a note: one it drew itself, one of the past, or (human) one of the musician's.
+
+        duration_ticks: OPEN at the onset of a human note, CLOSE (with any velocity) at its end, else ticks. A human
+        note with known length counts as opened and not as closed: send CLOSE too. Events earlier than the last one
+        count as being at its time. The event before it is digested under the conditions of the last `sample`.
+        """
+        if duration_ticks == CLOSE:
+            kind = rep.KIND_CLOSE
+        elif human or duration_ticks == OPEN:
+            kind = rep.KIND_OPEN
+        else:
+            kind = rep.KIND_OWN
+        conditions = self._conditions
+        kernels.feed(self._weights, self._buffers, self._hidden, self._ahead, self._cells, conditions.array, conditions.chords, tick, part, pitch, velocity, duration_ticks, kind)
+
+    def sample(self, conditions: Conditions, limits: Limits, earliest_tick: int, epoch: int, index: int) -> Note | Rest:
+        """Decide the next own note, not before `earliest_tick`; a Rest where the limits leave nothing.
+
+        The draw depends on the state, the arguments and (seed, epoch, index) only. Feeds nothing.
+        """
+        self._conditions = conditions
+        if conditions.temperature != self._factor:
+            self._factor = conditions.temperature
+            self._sampling[:, 0] = np.maximum(self._temperatures * self._factor, 0.01)
+        kernels.draw(
+            self._weights, self._buffers, self._hidden, self._ahead, self._cells, conditions.array, conditions.chords, self._sampling,
+            limits.rows, limits.drum_map, earliest_tick, self.seed, epoch, index,
+        )  # fmt: skip
+        result = self._result
+        if result[0] == 0:
+            return Rest(int(result[1]))
+        return Note(int(result[1]), int(result[2]), int(result[3]), int(result[4]), int(result[5]))
+
+
+class MusicModel:
+    """A trained music model, ready to play. name, card (its card.json), parameters; see load_model."""
+
+    def __init__(self, card: dict[str, Any], tensors: weights.Tensors, *, exact: bool = False) -> None:
+        self.card = card
+        self.name = str(card.get("name", "model"))
+        self.parameters = sum(value.size for value in tensors.values())
+        self.weights = weights.quantise(tensors, card["config"], exact=exact)
+        self.sampling = SAMPLING | {name: (float(pair[0]), float(pair[1])) for name, pair in card.get("sampling", {}).items()}
+
+    def stream(self, seed: int = 0) -> Stream:
+        """A stream that has heard nothing; the music begins at tick 0 unless `begin` says otherwise."""
+        return Stream(self, seed)
+
+    def warm_up(self) -> float:
+        """Load or compile the kernels; returns the seconds it took."""
+        begun = time.perf_counter()
+        stream, conditions, limits = self.stream(), Conditions(), Limits()
+        for index in range(2):
+            stream.sample(conditions, limits, 0, 0, index)
+            stream.feed(0, 0, 60, 80, 240)
+        return time.perf_counter() - begun
+
+    def score(self, batch: Batch) -> tuple[NDArray[np.float64], int, int]:
+        """Teacher-forced bits per head (6,) summed over a batch of windows, the notes, and the notes with played timing.
+
+        Every window starts from the empty state.
+        """
+        bits = np.zeros(len(rep.HEADS))
+        buffers = weights.buffers(self.card["config"])
+        size = self.weights.state.shape[0] * self.weights.state.shape[2]
+        for window in range(len(batch.inputs)):
+            hidden, ahead = np.zeros(size, np.float32), np.zeros(size, np.float32)
+            kernels.score(self.weights, buffers, hidden, ahead, *(np.ascontiguousarray(field[window]) for field in batch), bits)
+        return bits, int(batch.weight.sum()), int((batch.weight * batch.played).sum())
+
+
+def load_model(name_or_path: str | Path = "default", *, exact: bool = False) -> MusicModel:
+    """A model of the zoo by name, or of a folder with weights.safetensors and card.json.
+
+    exact: fp32 instead of int8 weights, for comparisons. ModelError when something is missing, damaged, or when
+    card and weights do not belong together.
+    """
+    folder = find(str(name_or_path))
+    card = weights.read_card(folder)
+    if not isinstance(card.get("config"), dict):
+        raise ModelError(f"the card in {str(folder)!r} has no config: install the model again")
+    try:
+        return MusicModel(card, weights.read_tensors(folder, card), exact=exact)
+    except KeyError as error:
+        raise ModelError(f"the config in the card of {str(folder)!r} lacks {error}: install the model again") from error
+
+

@@ -1,0 +1,1 @@
+"""Reference networks in torch; nothing at play time imports this folder."""
