@@ -210,7 +210,8 @@ def test_thru_is_on_the_same_frame_and_in_order_with_what_is_played(jack: FakeJa
     jack.inputs[MIDI_IN] = [(100, on(60, 9)), (250, bytes((0xB9, 64, 127)))]
     jack.run()
     assert [(frame - start, data) for frame, _, data in jack.out] == [
-        (10, on(40)), (100, on(60, HUMAN_CHANNEL)), (100, on(41)), (101, on(42)), (250, bytes((0xB0 | HUMAN_CHANNEL, 64, 127))),
+        (10, on(40)), (100, on(60, HUMAN_CHANNEL)), (100, on(41)), (101, on(42)),
+        (250, bytes((0xB0 | HUMAN_CHANNEL, 64, 127))),
     ]  # fmt: skip
     jack.words[w.THRU] = 0
     jack.run()
@@ -272,10 +273,8 @@ def test_the_synth_hears_every_message_of_its_period(jack: FakeJack) -> None:
     jack.send(1010, on(60))
     jack.send(1300, off(60))
     jack.run(2)
-    assert heard == [
-        (1234, 10, int.from_bytes(on(60), "little")),
-        (1234, 300 - PERIOD, int.from_bytes(off(60), "little")),
-    ]
+    first, second = (int.from_bytes(data, "little") for data in (on(60), off(60)))
+    assert heard == [(1234, 10, first), (1234, 300 - PERIOD, second)]
 
 
 steps = st.lists(

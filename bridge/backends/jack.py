@@ -17,8 +17,8 @@ import os
 import select
 import time
 from collections import deque
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from bridge.backends.libjack import AUDIO_TYPE, IS_INPUT, IS_OUTPUT, MIDI_TYPE
 from bridge.backends.names import find_port
 from bridge.backends.parse import whole
 from bridge.rings import Ring
+
+if TYPE_CHECKING:
+    from bridge.backends.jack_synth import Cue
 
 __all__ = ["JackBackend", "JackClock"]
 
@@ -146,10 +149,12 @@ class JackBackend:
         )
         self._waiting: deque[tuple[int, int, int]] = deque()  # what did not fit into the ring
         self._dropped = 0
-        self._synth: Any = None
+        self._make_synth: Callable[[int], Cue] | None = None
+        self.cue: Cue | None = None
         self._wishes: dict[_Wish, bool] = {}  # value: the peer was there when we last looked
         self._linked = False
-        self._settle = False  # notes sounded when the server went: end them when somebody is connected again
+        self._settle = False  # a receiver was lost while notes sounded: end them when one is connected again
+        self._settle_at = 0  # in which period to do so, 0: not due
         self._cycles = self._retry_ns = self._cycles_ns = 0
         self._notices: list[str] = []
         self._client = 0
@@ -232,6 +237,9 @@ class JackBackend:
         while True:
             self._words[jack_block.BEAT] += 1
             self._flush()
+            if self._settle_at and self._words[jack_block.CYCLES] >= self._settle_at:
+                self._settle_at = 0
+                self._words[jack_block.CLOSE_ASKED] += 1
             rest = until_ns - self.clock.now_ns()
             timeout = 0 if len(self._in) else max(0, min(rest, _SLICE_NS))
             ready = select.select([self._wake_read, *fds], [], [], timeout / _NS)[0]
@@ -260,23 +268,23 @@ class JackBackend:
             time.sleep(0.0003)
         return words[jack_block.CLOSED] if self.alive else 0
 
-    def attach_synth(self, function: int, state: int, keep: Any) -> None:
-        """Let a synth render to audio_1 and audio_2 in the same callback.
+    def attach_synth(self, make: Callable[[int], Cue]) -> None:
+        """Let a synth render to audio_1 and audio_2 in the same callback, from the same messages.
 
-        function: address of a compiled C function `int64 f(state, events, count, left, right, frames)`, all int64:
-        `state` as given here; `events` address of `count` pairs of int64 (offset in the period, message packed
-        lowest byte first) in order of offset, everything that leaves midi_out in this period; `left`, `right`
-        addresses of `frames` float32 to fill. It must not touch Python. keep: kept alive as long as this backend.
+        make: called with the sample rate, now and when a server with another one comes back; gives the addresses
+        of a compiled C function `int64 f(state, events, count, left, right, frames)`, all int64, and of its state.
+        `events` is the address of `count` pairs of int64 (offset in the period, message packed lowest byte first)
+        in order of offset, everything that leaves midi_out in this period; `left` and `right` are addresses of
+        `frames` float32 to fill. It must not touch Python. The synth is `self.cue` from then on.
         """
         words = self._words
         words[jack_block.SYNTH] = 0
         time.sleep(2 * self.period / self.rate)  # a callback that runs now may still be inside the old one
-        self._synth = keep
-        words[jack_block.SYNTH_STATE] = state
+        self._make_synth = make
+        self._set_cue()
         if not words[jack_block.PORT_LEFT] and self.alive:
             self._register(_AUDIO_PORTS)
             self._connect_audio()
-        words[jack_block.SYNTH] = function
 
     def poll(self) -> list[str]:
         """See Backend.poll."""
@@ -344,7 +352,8 @@ class JackBackend:
         words[jack_block.RATE] = library.jack_get_sample_rate(client)
         words[jack_block.PERIOD] = library.jack_get_buffer_size(client)
         self._register(_PORTS)
-        if self._synth is not None:
+        if self._make_synth is not None:
+            self._set_cue()
             self._register(_AUDIO_PORTS)
         library.jack_set_process_callback(client, jack_process.process.address, self._address)
         library.jack_set_xrun_callback(client, jack_process.xrun.address, self._address)
@@ -368,7 +377,7 @@ class JackBackend:
         for wish in self._wishes:
             self._wishes[wish] = False
         self._linked = False
-        if self._synth is not None:
+        if self._make_synth is not None:
             self._connect_audio()
         period_ms = 1000 * self.period / self.rate
         self._notices.append(
@@ -408,6 +417,12 @@ class JackBackend:
                 )
             self._words[word] = handle
 
+    def _set_cue(self) -> None:
+        assert self._make_synth is not None
+        self.cue = self._make_synth(self.rate)
+        self._words[jack_block.SYNTH_STATE] = self.cue.state
+        self._words[jack_block.SYNTH] = self.cue.function
+
     def _connect_audio(self) -> None:
         outputs = libjack.port_names(self._library, self._client, AUDIO_TYPE, IS_INPUT | libjack.IS_PHYSICAL)
         for (word, *_), peer in zip(_AUDIO_PORTS, outputs, strict=False):
@@ -444,10 +459,11 @@ class JackBackend:
                 self._wishes[wish] = True
                 mine = library.jack_port_name(words[wish.word]).decode()
                 self._notices.append(f"connected {mine} with {wish.peer}")
-        linked = library.jack_port_connected(words[jack_block.PORT_OUT]) > 0
+        tied = any(there and wish.word == jack_block.PORT_OUT for wish, there in self._wishes.items())
+        linked = tied or library.jack_port_connected(words[jack_block.PORT_OUT]) > 0  # which lags a period behind
         if linked and not self._linked and self._settle:
-            words[jack_block.CLOSE_ASKED] += 1
             self._settle = False
+            self._settle_at = words[jack_block.CYCLES] + 4  # a new connection carries from the next periods on
         elif self._linked and not linked:
             self._settle = True
         self._linked = linked

@@ -23,8 +23,10 @@ from numba.core.cgutils import unpack_tuple
 from numba.extending import intrinsic
 from numba.np.numpy_support import carray
 
+from aigc_music.core import parts
 from aigc_music.core.parts import HUMAN_CHANNEL
 from bridge.backends import jack_block as w
+from bridge.backends.freshness import fingerprint
 
 __all__ = ["process", "rate_changed", "server_gone", "size_changed", "xrun"]
 
@@ -352,11 +354,9 @@ def _wake(s: Any) -> None:
     call(s[w.WAKE_WRITE], (s[w.WAKE_FD], s[w.SELF] + 8 * w.ONE, np.int64(8)))
 
 
-@cfunc(types.int32(types.uint32, types.voidptr), cache=True)
-def process(frame_count: int, argument: Any) -> int:
-    """JACK's process callback; `argument` is the block."""
-    s = carray(argument, w.WORDS, np.int64)
-    frames = np.int64(frame_count)
+@njit
+def _period(s: Any, frames: int) -> None:
+    """Everything that one period does; the order is in the module's description."""
     frame32 = call(s[w.FRAME_TIME], (s[w.CLIENT],)) & 0xFFFFFFFF
     if s[w.STARTED]:
         step = (frame32 - s[w.FRAME]) & 0xFFFFFFFF
@@ -375,10 +375,8 @@ def process(frame_count: int, argument: Any) -> int:
     if clock_out:
         call(s[w.CLEAR], (clock_out,))
     if out:
-        epoch_out, epoch_clock = (
-            s[w.EPOCH],
-            s[w.EPOCH + 1],
-        )  # before the ring: what it holds by then is older or equal
+        # before the ring: what the ring holds by then is of these epochs or newer
+        epoch_out, epoch_clock = s[w.EPOCH], s[w.EPOCH + 1]
         fence()
         _take_over(s)
         _serve_requests(s, out, epoch_out, epoch_clock, close_asked)
@@ -414,33 +412,48 @@ def process(frame_count: int, argument: Any) -> int:
             call(s[w.SYNTH], (s[w.SYNTH_STATE], s[w.SELF] + 8 * w.EVENTS, s[w.EVENT_TOTAL], left, right, frames))
     fence()
     s[w.CYCLES] += 1
-    return 0
 
 
-@cfunc(types.int32(types.voidptr), cache=True)
-def xrun(argument: Any) -> int:
-    """JACK's xrun callback: counts."""
-    carray(argument, w.WORDS, np.int64)[w.XRUNS] += 1
-    return 0
+def _compile(version: int) -> tuple[Any, ...]:
+    """The callbacks, from numba's cache where it holds this version of the sources."""
+
+    @cfunc(types.int32(types.uint32, types.voidptr), cache=True)
+    def process(frame_count: int, argument: Any) -> int:
+        """JACK's process callback; `argument` is the block."""
+        _ = version
+        _period(carray(argument, w.WORDS, np.int64), np.int64(frame_count))
+        return 0
+
+    @cfunc(types.int32(types.voidptr), cache=True)
+    def xrun(argument: Any) -> int:
+        """JACK's xrun callback: counts."""
+        _ = version
+        carray(argument, w.WORDS, np.int64)[w.XRUNS] += 1
+        return 0
+
+    @cfunc(types.int32(types.uint32, types.voidptr), cache=True)
+    def size_changed(frames: int, argument: Any) -> int:
+        """JACK's buffer size callback."""
+        _ = version
+        carray(argument, w.WORDS, np.int64)[w.PERIOD] = np.int64(frames)
+        return 0
+
+    @cfunc(types.int32(types.uint32, types.voidptr), cache=True)
+    def rate_changed(rate: int, argument: Any) -> int:
+        """JACK's sample rate callback."""
+        _ = version
+        carray(argument, w.WORDS, np.int64)[w.RATE] = np.int64(rate)
+        return 0
+
+    @cfunc(types.void(types.voidptr), cache=True)
+    def server_gone(argument: Any) -> None:
+        """JACK's shutdown callback: raises a flag and wakes the player."""
+        _ = version
+        s = carray(argument, w.WORDS, np.int64)
+        s[w.DEAD] = 1
+        _wake(s)
+
+    return process, xrun, size_changed, rate_changed, server_gone
 
 
-@cfunc(types.int32(types.uint32, types.voidptr), cache=True)
-def size_changed(frames: int, argument: Any) -> int:
-    """JACK's buffer size callback."""
-    carray(argument, w.WORDS, np.int64)[w.PERIOD] = np.int64(frames)
-    return 0
-
-
-@cfunc(types.int32(types.uint32, types.voidptr), cache=True)
-def rate_changed(rate: int, argument: Any) -> int:
-    """JACK's sample rate callback."""
-    carray(argument, w.WORDS, np.int64)[w.RATE] = np.int64(rate)
-    return 0
-
-
-@cfunc(types.void(types.voidptr), cache=True)
-def server_gone(argument: Any) -> None:
-    """JACK's shutdown callback: raises a flag and wakes the player."""
-    s = carray(argument, w.WORDS, np.int64)
-    s[w.DEAD] = 1
-    _wake(s)
+process, xrun, size_changed, rate_changed, server_gone = _compile(fingerprint((w, parts)))

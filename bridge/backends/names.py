@@ -17,7 +17,7 @@ def find_port(wanted: str, names: Sequence[str], what: str) -> str:
     if wanted in names:
         return wanted
     part = wanted.casefold()
-    found = [name for name in names if part in name.casefold()]
+    found = sorted(name for name in names if part in name.casefold())
     if len(found) == 1:
         return found[0]
     if found:
