@@ -16,6 +16,7 @@ What becomes of what:
   go with the lowest). `program` is the first program change of its channel; later ones are dropped, as are
   pitch bends, aftertouch and system-exclusive messages. The name of the first track is the title; without
   music of its own it is no Track, and neither is a track that holds nothing at all.
+- Tempo: files hold microseconds a quarter; they are read as the roundest bpm that is written so (666667 as 90).
 - Tempo, metre and key: of several at one tick in one track the last counts, between tracks the first track's.
 - Texts: UTF-8, else cp1252, else Latin-1. Cue points join the texts; a copyright notice becomes a text that
   begins with 'copyright: ' and is written back as a notice.
@@ -43,7 +44,16 @@ from .atomic import atomic_write
 if TYPE_CHECKING:
     from mido import Message, MetaMessage, MidiFile, MidiTrack
 
-__all__ = ["MAX_BYTES", "MAX_EVENTS", "MAX_TICK", "midi_file", "read_score", "score_bytes", "write_score"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_EVENTS",
+    "MAX_TICK",
+    "bpm_of_micros",
+    "midi_file",
+    "read_score",
+    "score_bytes",
+    "write_score",
+]
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_EVENTS = 2_000_000
@@ -136,10 +146,10 @@ class _Reader:
         self.seconds = False  # SMPTE time
 
     def score(self) -> Score:
-        format_, pos = self.header()
+        format_, promised, pos = self.header()
         sequences = self.sequences(pos)
-        if not sequences:
-            self.repair("no track was found")
+        if len(sequences) < promised:
+            self.repair(f"the header promises {_some(promised, 'track')}, {len(sequences)} found")
         score = Score()
         if format_ == 2:
             sequences = self.one_after_another(sequences, score)
@@ -179,8 +189,8 @@ class _Reader:
 
     # ---- chunks
 
-    def header(self) -> tuple[int, int]:
-        """Read the header chunk: format 0..2 and the position behind it; sets the time scale."""
+    def header(self) -> tuple[int, int, int]:
+        """Read the header chunk: format 0..2, number of tracks, position behind it; sets the time scale."""
         data = self.data
         if data[:4] == b"RIFF" and data[8:16] == b"RMIDdata":
             self.data = data = data[20 : 20 + int.from_bytes(data[16:20], "little")]
@@ -191,7 +201,7 @@ class _Reader:
             self.repair(f"{start} bytes before the header skipped")
         if len(data) < start + 14:
             raise MidiFileError(f"{self.name}: cut short inside the header: nothing can be read from it")
-        length, format_, _, division = struct.unpack_from(">IHHH", data, start + 4)
+        length, format_, tracks, division = struct.unpack_from(">IHHH", data, start + 4)
         pos = start + 8 + length
         if length < 6 or pos > len(data):
             self.repair(f"the header claims {length} bytes: taken as 6")
@@ -211,7 +221,7 @@ class _Reader:
             self.multiply, self.divide = TICKS_PER_QUARTER, division
         else:
             self.repair(f"time division 0: taken as {TICKS_PER_QUARTER} ticks a quarter")
-        return format_, pos
+        return format_, tracks, pos
 
     def sequences(self, pos: int) -> list[_Sequence]:
         """Read every track chunk from `pos` on, whatever lies between them."""
@@ -239,11 +249,12 @@ class _Reader:
             elif end < size and data[end : end + 4] != b"MTrk" and data[end - 3 : end] != b"\xff\x2f\x00":
                 following = data.find(b"MTrk", end)
                 end = following if following >= 0 else size
-                self.repair(f"track {number} is longer than the {length} bytes that it claims")
             # no copy of a great rest of the file: ten thousand tracks may each claim all of it
             chunk = memoryview(data)[body:end] if end - body > 1 << 20 else data[body:end]
             sequence, used = self.track(chunk, number)
             found.append(sequence)
+            if length < used:
+                self.repair(f"track {number} is longer than the {length} bytes that it claims")
             hidden = data.find(b"MTrk", body + used, end)  # a length too great swallows the next track
             if hidden >= 0:
                 self.repair(f"track {number} is shorter than the {length} bytes that it claims")
@@ -435,7 +446,7 @@ class _Reader:
                 if not micros:
                     self.repair(f"{where}: a tempo of 0 at tick {tick} dropped")
                     continue
-                bpm = 60e6 / micros
+                bpm = bpm_of_micros(micros)
                 if not BPM_MIN <= bpm <= BPM_MAX:
                     held = min(max(bpm, BPM_MIN), BPM_MAX)
                     self.repair(f"{where}: a tempo of {bpm:.6g} bpm at tick {tick} was made {held:g} bpm")
@@ -470,6 +481,16 @@ class _Reader:
             shifted.append(pattern.later(start))
             start += bar_line
         return shifted
+
+
+def bpm_of_micros(micros: int) -> float:
+    """Tempo of a quarter of `micros` microseconds: the roundest number of bpm that a file would write so."""
+    exact = 60e6 / micros
+    for digits in range(4):
+        rounded = round(exact, digits)
+        if rounded and round(60e6 / rounded) == micros:
+            return rounded
+    return exact
 
 
 def _tick(event: tuple[int, str]) -> int:

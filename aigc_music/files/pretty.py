@@ -11,14 +11,15 @@ Threads: any. Realtime-safe: no. pretty_midi is imported on first use.
 from __future__ import annotations
 
 import io
+from bisect import bisect_right
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import UsageError
 from ..core.notes import Note, Score, Track
 from ..core.theory import Key
-from ..core.time import BPM_MAX, BPM_MIN, TICKS_PER_QUARTER, Metre, TempoMap
-from .midi import score_bytes
+from ..core.time import BPM_MAX, BPM_MIN, TICKS_PER_QUARTER, Metre
+from .midi import bpm_of_micros, score_bytes
 
 if TYPE_CHECKING:
     from pretty_midi import PrettyMIDI
@@ -45,19 +46,25 @@ def to_pretty_midi(score: Score) -> PrettyMIDI:
 
 def from_pretty_midi(pretty: PrettyMIDI) -> Score:
     """The Score of a PrettyMIDI. Times become the nearest of 480 ticks a quarter; pitch bends are dropped."""
-    tempos = _tempos(pretty)
-    tempo_map = TempoMap(tempos)
+    begins: list[float] = []  # of the stretches of one tempo: seconds,
+    ticks: list[int] = []  # tick,
+    rates: list[float] = []  # ticks a second
+    for seconds, bpm in zip(*pretty.get_tempo_changes(), strict=True):
+        ticks.append(ticks[-1] + round((float(seconds) - begins[-1]) * rates[-1]) if ticks else 0)
+        begins.append(float(seconds))
+        rates.append(float(bpm) * TICKS_PER_QUARTER / 60)
 
     def tick_at(seconds: float) -> int:
-        ns = round(max(0.0, float(seconds)) * 1e9)
-        tick = tempo_map.tick_at(ns)
-        before, after = ns - tempo_map.ns_at(tick), tempo_map.ns_at(tick + 1) - ns
-        return tick if before < after else tick + 1
+        index = max(0, bisect_right(begins, seconds) - 1)
+        return max(0, ticks[index] + round((float(seconds) - begins[index]) * rates[index]))
 
     def timed(events: Iterable[Any]) -> list[tuple[int, str]]:
         return sorted(((tick_at(event.time), event.text) for event in events), key=lambda event: event[0])
 
-    score = Score(tempos=tempos, texts=timed(pretty.text_events))
+    score = Score(texts=timed(pretty.text_events))
+    for tick, rate in zip(ticks, rates, strict=True):
+        micros = max(1, round(1e6 * TICKS_PER_QUARTER / rate))  # as in the file: free of the noise of seconds
+        score.tempos.append((tick, min(max(bpm_of_micros(micros), BPM_MIN), BPM_MAX)))
     score.metres = sorted(
         (tick_at(change.time), Metre(int(change.numerator), int(change.denominator)))
         for change in pretty.time_signature_changes
@@ -89,19 +96,6 @@ def from_pretty_midi(pretty: PrettyMIDI) -> Score:
     if lyrics:
         _sung_track(score, {tick for tick, _ in lyrics}).lyrics = lyrics
     return score
-
-
-def _tempos(pretty: PrettyMIDI) -> list[tuple[int, float]]:
-    """Tempo changes in our ticks: pretty_midi gives them as seconds and (inexact) bpm."""
-    tempos: list[tuple[int, float]] = []
-    tick, last = 0, 0.0
-    for seconds, bpm in zip(*pretty.get_tempo_changes(), strict=True):
-        if tempos:
-            tick += round((float(seconds) - last) * tempos[-1][1] / 60 * TICKS_PER_QUARTER)
-        last = float(seconds)
-        micros = round(60e6 / float(bpm))  # what a MIDI file says, free of the noise of 60 / (60 / x)
-        tempos.append((tick, min(max(60e6 / max(1, micros), BPM_MIN), BPM_MAX)))
-    return tempos
 
 
 def _sung_track(score: Score, ticks: set[int]) -> Track:
