@@ -6,7 +6,7 @@ into a MIDI file, so no take is lost. Writing costs some 10 us a turn and never 
 only a power cut can lose the last seconds).
 
 Lines: the messages of `wire` that start an epoch, as sent to the model, and
-    {"is": "take", "version", "started", "pid", "api", "model"}      the first line
+    {"is": "take", "version", "started", "pid", "face", "api"}       the first line; pid, face: processes
     {"is": "line", "tick", "ns", "bpm"}                              the tempo line in force from `tick` on
     {"is": "played", "notes": [[tick, pitch, velocity, duration, channel], ...]}
     {"is": "cut", "tick", "channel"?, "pitch"?}                      notes stopped early (all of them, or one)
@@ -98,13 +98,17 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
 
 
 def unfinished(folder: Path) -> list[Path]:
-    """Journals in `folder` without a closing line whose player process is no longer alive."""
+    """Journals in `folder` that nobody is going to save: the player is gone, and it was cut off or its face died.
+
+    A player that loses its face ends properly, but it is the face that turns the journal into files.
+    """
     found = []
     for path in sorted(folder.glob("*.jsonl")):
         messages = read_journal(path)
-        if not messages or messages[-1].get("is") == "end":
+        if not messages or _alive(messages[0].get("pid")):
             continue
-        if not _alive(messages[0].get("pid")):
+        ended = messages[-1].get("is") == "end"
+        if not ended or ("face" in messages[0] and not _alive(messages[0]["face"])):
             found.append(path)
     return found
 

@@ -120,7 +120,14 @@ class PlayerProcess:
         self.audio = self._open_audio()
         self.journal = Journal(Path(config.journal) if config.journal else None)
         self.journal.write(
-            {"is": "take", "version": 1, "started": time.time(), "pid": os.getpid(), "api": self.backend.api}
+            {
+                "is": "take",
+                "version": 1,
+                "started": time.time(),
+                "pid": os.getpid(),
+                "face": os.getppid(),
+                "api": self.backend.api,
+            }
         )
         self.player = Player(
             self.backend,
