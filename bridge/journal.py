@@ -122,7 +122,10 @@ def _alive(pid: object) -> bool:
         return False
     except OSError:
         return True
-    return True
+    try:  # a process that has ended may stay listed until somebody asks for its exit code
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return True
 
 
 def score_of(messages: list[dict[str, Any]]) -> Score:
