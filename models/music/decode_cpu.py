@@ -268,8 +268,13 @@ class Stream:
             kind = rep.KIND_OPEN
         else:
             kind = rep.KIND_OWN
+        if not self._cells[kernels.AHEAD]:
+            self._digest()
+        kernels.feed(self._hidden, self._ahead, self._cells, tick, part, pitch, velocity, duration_ticks, kind)
+
+    def _digest(self) -> None:
         conditions = self._conditions
-        kernels.feed(self._weights, self._buffers, self._hidden, self._ahead, self._cells, conditions.array, conditions.chords, tick, part, pitch, velocity, duration_ticks, kind)
+        kernels.digest(self._weights, self._buffers, self._hidden, self._ahead, self._cells, conditions.array, conditions.chords)
 
     def sample(self, conditions: Conditions, limits: Limits, earliest_tick: int, epoch: int, index: int) -> Note | Rest:
         """Decide the next own note, not before `earliest_tick`; a Rest where the limits leave nothing.
@@ -280,9 +285,10 @@ class Stream:
         if conditions.temperature != self._factor:
             self._factor = conditions.temperature
             self._sampling[:, 0] = np.maximum(self._temperatures * self._factor, 0.01)
+        self._digest()
         kernels.draw(
-            self._weights, self._buffers, self._hidden, self._ahead, self._cells, conditions.array, conditions.chords, self._sampling,
-            limits.rows, limits.drum_map, earliest_tick, self.seed, epoch, index,
+            self._weights, self._buffers, self._ahead, self._cells, conditions.array, conditions.chords, self._sampling, limits.rows,
+            limits.drum_map, earliest_tick, self.seed, epoch, index,
         )  # fmt: skip
         result = self._result
         if result[0] == 0:

@@ -3,7 +3,7 @@
 Flat module-level functions, compiled once and cached. Weights are int8 rows with a scale each (or fp32 rows with
 scale 1, for the parity test: the same code, compiled for that type); activations are fp32. Nothing here allocates:
 every buffer comes from the caller. Sampling, masks, chord look-up and the bookkeeping of sounding notes live
-inside, so one note costs one call from Python.
+inside: Python calls `digest` and `draw` to decide a note, `feed` to tell of one.
 
 State of a stream: `hidden`, the GRU's state before the last event; `ahead`, its state after it, valid while
 cells[AHEAD] is 1; `cells`, integers: the last event, what the order rules need, and the notes that sound. The last
@@ -27,7 +27,7 @@ from aigc_music.core.theory import CHORD_QUALITIES
 from . import representation as rep
 from .arithmetic import exp, sigmoid, tanh
 
-__all__ = ["CELLS", "HELD", "Buffers", "Weights", "draw", "feed", "score"]
+__all__ = ["CELLS", "HELD", "Buffers", "Weights", "digest", "draw", "feed", "score", "start"]
 
 PARTS = rep.PARTS
 HEADS = 6
@@ -45,6 +45,7 @@ INPUT_STARTS = np.concatenate(([0], np.cumsum([size for _, size in rep.EVENT_FIE
 _CHOICE_SIZES = [PARTS, DELTAS, rep.PHASES + 1, rep.BEATS + 1, rep.ROOTS, rep.QUALITIES, 129, MICROS, 128, rep.VELOCITIES]
 CHOICE_STARTS = np.concatenate(([0], np.cumsum(_CHOICE_SIZES)))[:-1].astype(np.int64)
 PREFIX = np.array([0, 1, 7, 8, 9, 10], dtype=np.int64)
+COLUMN = np.array([0, 1, 7, 8, 9], dtype=np.int64)  # where the choice of a head stands among the choices
 SIZES = np.array([size for _, size in rep.HEADS], dtype=np.int64)
 INTERVALS = 24
 CHORD_MASKS = np.array([sum(1 << step % 12 for step in steps) for _, steps in CHORD_QUALITIES] + [0], dtype=np.int64)
@@ -104,6 +105,8 @@ class Buffers(NamedTuple):
     inputs: Any  # (17,) int64
     choices: Any  # (10,) int64
     at: Any  # (6,) int64 metre and chord at a unit
+    mask: Any  # (128,) bool
+    begins: Any  # (PARTS,) int64 first tick at which a part may start
     result: Any  # (8,) int64
 
 
@@ -348,10 +351,8 @@ def hold(cells, tick, part, pitch, end):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def feed(w, b, hidden, ahead, cells, conditions, chords, tick, part, pitch, velocity, duration, kind):  # type: ignore[no-untyped-def]
-    """Digest the last event and make this one the last. duration in ticks (kind own); see rep for the kinds."""
-    if cells[AHEAD] == 0:
-        digest(w, b, hidden, ahead, cells, conditions, chords)
+def feed(hidden, ahead, cells, tick, part, pitch, velocity, duration, kind):  # type: ignore[no-untyped-def]
+    """Make this event the last one, after `digest`. duration in ticks (kind own); see rep for the kinds."""
     hidden[:] = ahead
     cells[AHEAD] = 0
     unit = (tick + UNIT // 2) // UNIT
@@ -409,102 +410,84 @@ def free_at(cells, part, voices, tick):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def draw(w, b, hidden, ahead, cells, conditions, chords, sampling, limits, drum_map, earliest, seed, epoch, index):  # type: ignore[no-untyped-def]
-    """Decide the next own note. sampling (6, 2) fp32: temperature and top-p per head; limits (PARTS, 7).
+def draw(w, b, ahead, cells, conditions, chords, sampling, limits, drum_map, earliest, seed, epoch, index):  # type: ignore[no-untyped-def]
+    """Decide the next own note, after `digest`. sampling (6, 2) fp32: temperature and top-p per head; limits (PARTS, 7).
 
     b.result = (1, tick, part, pitch, velocity, duration) for a note, (0, until) for a rest.
     """
-    digest(w, b, hidden, ahead, cells, conditions, chords)
-    size = w.state.shape[2]
-    top = ahead[len(ahead) - size :]
+    top = ahead[len(ahead) - w.state.shape[2] :]
     unit_now = cells[UNIT_NOW]
-    scores = b.scores
-    result = b.result
+    scores, logits, choices, result = b.scores, b.logits, b.choices, b.result
     earliest = max(earliest, unit_now * UNIT - UNIT // 2)
-
-    # who
-    head(w, b, 0, top)
-    for part in range(PARTS):
-        scores[part] = NEVER
-        if limits[part, L_ALLOWED] and limits[part, L_VOICES] > 0 and limits[part, L_LOW] <= limits[part, L_HIGH]:
-            begin = free_at(cells, part, limits[part, L_VOICES], earliest)
-            if begin < FAR and unit_of(unit_now, DELTAS - 1) * UNIT + TOP_MICRO >= begin:
-                scores[part] = b.logits[part]
-    part = pick(scores, PARTS, sampling[0, 0], sampling[0, 1], uniform(seed, epoch, index, 0))
-    if part < 0:
-        result[0], result[1] = 0, earliest + 12 * UNIT
-        return
-    b.choices[0] = part
-    row = limits[part]
-    begin = free_at(cells, part, row[L_VOICES], earliest)
-
-    # when: not before `begin`, and own notes of one unit rise in (part, pitch)
-    first = -((TOP_MICRO - begin) // UNIT)  # smallest unit whose last micro step is not before begin
-    first = max(first, unit_now)
-    if first == cells[OWN_UNIT] and (part < cells[OWN_PART] or (part == cells[OWN_PART] and cells[OWN_PITCH] >= row[L_HIGH])):
-        first += 1
-    last_pitch = cells[LAST_PITCH + part]
-    delta, unit, pitch = -1, 0, -1
-    head(w, b, 1, top)
-    delta_scores = b.gates[:DELTAS]
-    for i in range(DELTAS):
-        delta_scores[i] = b.logits[i]
-    for _ in range(3):  # a second or third try when no pitch is free at the drawn onset
-        for i in range(DELTAS):
-            scores[i] = delta_scores[i] if unit_of(unit_now, i) >= first else NEVER
-        delta = pick(scores, DELTAS, sampling[1, 0], sampling[1, 1], uniform(seed, epoch, index, 1))
-        if delta < 0:
+    row = limits[0]
+    part, unit, tick, begin, first, tries, k = 0, 0, 0, earliest, 0, 0, 0
+    # one loop with one call of `head` and `pick`: unrolled by hand it would take the compiler ten times as long
+    while k < HEADS:
+        head(w, b, k, top)
+        if k == 0:  # who: parts that may play and whose voices come free in time
+            for i in range(PARTS):
+                scores[i] = NEVER
+                if limits[i, L_ALLOWED] and limits[i, L_VOICES] > 0 and limits[i, L_LOW] <= limits[i, L_HIGH]:
+                    b.begins[i] = free_at(cells, i, limits[i, L_VOICES], earliest)
+                    if unit_of(unit_now, DELTAS - 1) * UNIT + TOP_MICRO >= b.begins[i]:
+                        scores[i] = logits[i]
+        elif k == 1:  # when: units from `first` on
+            for i in range(DELTAS):
+                scores[i] = logits[i] if unit_of(unit_now, i) >= first else NEVER
+        elif k == 2:
+            for i in range(MICROS):
+                scores[i] = logits[i] if unit * UNIT + (i - MICRO_ZERO) * MICRO_STEP >= begin else NEVER
+        elif k == 3:
+            pitch_logits(b, part, conditions[C_ROOT])
+            for i in range(128):
+                scores[i] = logits[i] if b.mask[i] else NEVER
+        elif k == 4:
+            for i in range(rep.VELOCITIES):
+                scores[i] = logits[i]
+        else:
+            for i in range(rep.DURATIONS):
+                scores[i] = logits[i] if i == 0 or row[L_LONGEST] <= 0 or DURATION_TICKS[i] <= row[L_LONGEST] else NEVER
+        choice = pick(scores, SIZES[k], sampling[k, 0], sampling[k, 1], uniform(seed, epoch, index, k))
+        if choice < 0:
             result[0], result[1] = 0, max(begin, earliest + 12 * UNIT)
             return
-        unit = unit_of(unit_now, delta)
-        look(conditions, chords, unit, b.at)
-        low = row[L_LOW]
-        if unit == cells[OWN_UNIT] and part == cells[OWN_PART]:
-            low = max(low, cells[OWN_PITCH] + 1)
-        pitch = allowed(scores, row, part, low, b.at[4], b.at[5], drum_map)
-        if pitch >= 0:
-            break
-        first = unit + 1
-    if pitch < 0:
-        result[0], result[1] = 0, max(unit * UNIT, earliest) + UNIT
-        return
-    b.choices[1], b.choices[6] = delta, last_pitch
-    b.choices[2], b.choices[3], b.choices[4], b.choices[5] = b.at[0], b.at[1], b.at[4], b.at[5]
-
-    head(w, b, 2, top)
-    for i in range(MICROS):
-        scores[i] = b.logits[i] if unit * UNIT + (i - MICRO_ZERO) * MICRO_STEP >= begin else NEVER
-    micro = pick(scores, MICROS, sampling[2, 0], sampling[2, 1], uniform(seed, epoch, index, 2))
-    b.choices[7] = micro
-    tick = unit * UNIT + (micro - MICRO_ZERO) * MICRO_STEP
-
-    # what
-    head(w, b, 3, top)
-    pitch_logits(b, part, conditions[C_ROOT])
-    allowed(scores, row, part, low, b.at[4], b.at[5], drum_map)
-    for p in range(128):
-        scores[p] = b.logits[p] if scores[p] > 0 else NEVER
-    pitch = pick(scores, 128, sampling[3, 0], sampling[3, 1], uniform(seed, epoch, index, 3))
-    b.choices[8] = pitch
-
-    head(w, b, 4, top)
-    for i in range(rep.VELOCITIES):
-        scores[i] = b.logits[i]
-    loud = pick(scores, rep.VELOCITIES, sampling[4, 0], sampling[4, 1], uniform(seed, epoch, index, 4))
-    b.choices[9] = loud
-    velocity = loud * rep.VELOCITY_STEP + np.int64(uniform(seed, epoch, index, 6) * rep.VELOCITY_STEP)
-
-    head(w, b, 5, top)
-    longest = row[L_LONGEST]
-    for i in range(rep.DURATIONS):
-        scores[i] = b.logits[i] if i == 0 or longest <= 0 or DURATION_TICKS[i] <= longest else NEVER
-    duration = DURATION_TICKS[pick(scores, rep.DURATIONS, sampling[5, 0], sampling[5, 1], uniform(seed, epoch, index, 5))]
-    if row[L_VOICES] == 1 and part != DRUMS:
-        duration = legato(unit, tick, duration)
-    if longest > 0:
-        duration = min(duration, longest)
-    result[0], result[1], result[2], result[3] = 1, tick, part, pitch
-    result[4], result[5] = min(127, max(1, velocity)), max(1, duration)
+        if k == 0:
+            part = choice
+            row = limits[part]
+            begin = b.begins[part]
+            # the smallest unit whose last micro step is not before begin; own notes of one unit rise in (part, pitch)
+            first = max(-((TOP_MICRO - begin) // UNIT), unit_now)
+            if first == cells[OWN_UNIT] and (part < cells[OWN_PART] or (part == cells[OWN_PART] and cells[OWN_PITCH] >= row[L_HIGH])):
+                first += 1
+        elif k == 1:
+            unit = unit_of(unit_now, choice)
+            look(conditions, chords, unit, b.at)
+            low = row[L_LOW]
+            if unit == cells[OWN_UNIT] and part == cells[OWN_PART]:
+                low = max(low, cells[OWN_PITCH] + 1)
+            if not allowed(b.mask, row, part, low, b.at[4], b.at[5], drum_map):
+                tries += 1
+                if tries == 3:
+                    result[0], result[1] = 0, max(unit * UNIT, earliest) + UNIT
+                    return
+                first = unit + 1
+                continue
+            choices[2], choices[3], choices[4], choices[5] = b.at[0], b.at[1], b.at[4], b.at[5]
+            choices[6] = cells[LAST_PITCH + part]
+        elif k == 2:
+            tick = unit * UNIT + (choice - MICRO_ZERO) * MICRO_STEP
+        if k < 5:
+            choices[COLUMN[k]] = choice
+        else:
+            duration = DURATION_TICKS[choice]
+            if row[L_VOICES] == 1 and part != DRUMS:
+                duration = legato(unit, tick, duration)
+            if row[L_LONGEST] > 0:
+                duration = min(duration, row[L_LONGEST])
+            velocity = choices[9] * rep.VELOCITY_STEP + np.int64(uniform(seed, epoch, index, HEADS) * rep.VELOCITY_STEP)
+            result[0], result[1], result[2], result[3] = 1, tick, part, choices[8]
+            result[4], result[5] = min(127, max(1, velocity)), max(1, duration)
+        k += 1
 
 
 @njit(cache=True, nogil=True)
@@ -517,21 +500,19 @@ def legato(unit, tick, duration):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def allowed(scores, row, part, low, root, quality, drum_map):  # type: ignore[no-untyped-def]
-    """scores[p] = 1 for pitches that the limits allow, else 0; returns the lowest one or -1."""
-    found = -1
-    tones = CHORD_MASKS[quality]
-    for p in range(127, -1, -1):
+def allowed(mask, row, part, low, root, quality, drum_map):  # type: ignore[no-untyped-def]
+    """mask[p] = whether the limits allow pitch p; returns whether there is any."""
+    found = False
+    tones = CHORD_MASKS[quality] if row[L_CHORD] else 0
+    for p in range(128):
         good = low <= p <= row[L_HIGH]
         if part == DRUMS:
             good = good and drum_map[p]
         else:
             good = good and (row[L_SCALE] >> (p % 12)) & 1 == 1
-            if row[L_CHORD] and tones > 0:
-                good = good and (tones >> ((p - root) % 12)) & 1 == 1
-        scores[p] = 1 if good else 0
-        if good:
-            found = p
+            good = good and (tones == 0 or (tones >> ((p - root) % 12)) & 1 == 1)
+        mask[p] = good
+        found = found or good
     return found
 
 

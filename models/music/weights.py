@@ -166,6 +166,8 @@ def buffers(config: dict[str, Any]) -> Buffers:
         inputs=np.zeros(len(rep.EVENT_FIELDS) + len(rep.CONDITIONS), np.int64),
         choices=np.zeros(10, np.int64),
         at=np.zeros(6, np.int64),
+        mask=np.zeros(128, np.bool_),
+        begins=np.zeros(rep.PARTS, np.int64),
         result=np.zeros(8, np.int64),
     )
 
