@@ -237,9 +237,8 @@ class JackBackend:
         while True:
             self._words[jack_block.BEAT] += 1
             self._flush()
-            if self._settle_at and self._words[jack_block.CYCLES] >= self._settle_at:
-                self._settle_at = 0
-                self._words[jack_block.CLOSE_ASKED] += 1
+            if self._settle and self.alive:
+                self._end_what_was_lost()
             rest = until_ns - self.clock.now_ns()
             timeout = 0 if len(self._in) else max(0, min(rest, _SLICE_NS))
             ready = select.select([self._wake_read, *fds], [], [], timeout / _NS)[0]
@@ -459,14 +458,20 @@ class JackBackend:
                 self._wishes[wish] = True
                 mine = library.jack_port_name(words[wish.word]).decode()
                 self._notices.append(f"connected {mine} with {wish.peer}")
-        tied = any(there and wish.word == jack_block.PORT_OUT for wish, there in self._wishes.items())
-        linked = tied or library.jack_port_connected(words[jack_block.PORT_OUT]) > 0  # which lags a period behind
-        if linked and not self._linked and self._settle:
-            self._settle = False
-            self._settle_at = words[jack_block.CYCLES] + 4  # a new connection carries from the next periods on
-        elif self._linked and not linked:
-            self._settle = True
+        linked = library.jack_port_connected(words[jack_block.PORT_OUT]) > 0
+        self._settle = self._settle or (self._linked and not linked)
         self._linked = linked
+
+    def _end_what_was_lost(self) -> None:
+        """Once a receiver is connected again: end there what sounded when the last one was lost."""
+        words = self._words
+        if self._library.jack_port_connected(words[jack_block.PORT_OUT]) <= 0:
+            return  # also for a moment after a connection is made: it carries from the next period on
+        if not self._settle_at:
+            self._settle_at = words[jack_block.CYCLES] + 2
+        elif words[jack_block.CYCLES] >= self._settle_at:
+            self._settle, self._settle_at = False, 0
+            words[jack_block.CLOSE_ASKED] += 1
 
 
 def _address_of(function: Any) -> int:
