@@ -16,7 +16,9 @@ __all__ = ["write_wav"]
 SUBTYPES = {16: "PCM_16", 24: "PCM_24"}
 
 
-def write_wav(path: str | os.PathLike[str], frames: npt.NDArray[np.float32], sample_rate: int, bits: int = 24) -> Path:
+def write_wav(
+    path: str | os.PathLike[str], frames: npt.NDArray[np.float32], sample_rate: int, bits: int = 24
+) -> Path:
     """Write `frames`, float32 of shape (n, channels) within -1..1, to a WAV file and return its path.
 
     `bits` is 24 or 16. Triangular dither of one step is added before rounding, from a fixed seed: the same sound

@@ -119,7 +119,12 @@ def reverb(ints, floats, frames):
             y = back + DIFFUSION * into
             advance(ints, number, p)
 
-        p0, p1, p2, p3 = ints[at.I_LINE_POS], ints[at.I_LINE_POS + 1], ints[at.I_LINE_POS + 2], ints[at.I_LINE_POS + 3]
+        p0, p1, p2, p3 = (
+            ints[at.I_LINE_POS],
+            ints[at.I_LINE_POS + 1],
+            ints[at.I_LINE_POS + 2],
+            ints[at.I_LINE_POS + 3],
+        )
         p4, p5, p6, p7 = (
             ints[at.I_LINE_POS + 4],
             ints[at.I_LINE_POS + 5],

@@ -3,8 +3,8 @@
 A resonance is a complex number z that turns by w each frame: its sound is Im(z * w**n). The powers w**1..16 are
 tabled when the note starts, so a chunk of 16 frames is a matrix product with frames as SIMD lanes, and z moves
 on once per chunk. Partials above the hearing range are never started: nothing can alias. Each voice renders a
-tick of STRUCK_TICK frames into its own buffer, from which blocks of any size are served: what comes out doesn't depend
-on how the frames were cut into blocks.
+tick of STRUCK_TICK frames into its own buffer, from which blocks of any size are served: what comes out doesn't
+depend on how the frames were cut into blocks.
 
 Indices are uint64 throughout: numba then leaves out the check for negative indices, which is what lets LLVM
 vectorise (measured: 10 times). Threads: the one that renders. Realtime-safe: yes.
@@ -84,7 +84,7 @@ def sound_modes(floats, voice, count):
 
 @njit(nogil=True, fastmath=FAST, error_model="numpy")
 def sound_noise(floats, tables, voice, position):
-    """Add STRUCK_TICK frames of the voice's filtered noise, read from the table at `position`, to both scratch sides."""
+    """Add STRUCK_TICK frames of filtered noise, read from the table at `position`, to both scratch sides."""
     base = U(at.F_STRUCK) + U(voice) * U(at.SV_STRIDE)
     level = floats[base + U(at.SV_NOISE)]
     decay = floats[base + U(at.SV_NOISE_DECAY)]
@@ -167,9 +167,7 @@ def tick(ints, floats, tables, voice):
         count -= 8
     ints[info + at.V_COUNT] = count
     env = floats[base + at.SV_ENV]
-    if (count == 0 and floats[base + at.SV_NOISE] < STILL) or (
-        ints[info + at.V_STATE] == at.FADING and env <= ZERO
-    ):
+    if (count == 0 and floats[base + at.SV_NOISE] < STILL) or (ints[info + at.V_STATE] == at.FADING and env <= ZERO):
         ints[info + at.V_STATE] = at.FREE
         return
 
@@ -253,7 +251,7 @@ def mix(ints, floats, tables, frames):
 
 @njit(nogil=True, error_model="numpy")
 def damp(ints, floats, tables, voice):
-    """Let the damper fall on a voice (note-off). Heard from its next tick on, at most STRUCK_TICK frames (1.3 ms) later."""
+    """Let the damper fall on a voice (note-off). Heard from its next tick on, 1.3 ms later at most."""
     info = at.I_STRUCK_VOICE + voice * at.V_STRIDE
     base = at.F_STRUCK + voice * at.SV_STRIDE
     kind = at.T_STRUCK + ints[info + at.V_KIND] * at.S_STRIDE
@@ -354,9 +352,7 @@ def start(ints, floats, tables, channel, key, velocity, kind_id, tune, side):
     if tables[kind + at.S_STRING] > ZERO:
         dark = float(tables[kind + at.S_DARK])
         cut = (
-            dark
-            * (tables[kind + at.S_BRIGHT] / dark) ** strength
-            * 2.0 ** (octaves * tables[kind + at.S_BRIGHT_KEY])
+            dark * (tables[kind + at.S_BRIGHT] / dark) ** strength * 2.0 ** (octaves * tables[kind + at.S_BRIGHT_KEY])
         )
         cut = max(cut, 1.2 * pitch)
         stiff = float(tables[kind + at.S_STIFF]) * 2.0 ** (octaves * 0.9)

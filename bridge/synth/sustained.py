@@ -165,7 +165,10 @@ def tick(ints, floats, tables, lane):
     if state >= at.RELEASED and env < SILENT:
         env = 0.0
         # free it once the straight line to zero has run its course
-        if ints[info + at.V_POS] == 1 and abs(floats[field(at.L_LEFT, lane)]) + abs(floats[field(at.L_RIGHT, lane)]) < STILL:
+        if (
+            ints[info + at.V_POS] == 1
+            and abs(floats[field(at.L_LEFT, lane)]) + abs(floats[field(at.L_RIGHT, lane)]) < STILL
+        ):
             ints[info + at.V_STATE] = at.FREE
             for name in range(at.LANE_FIELDS):
                 floats[field(name, lane)] = ZERO

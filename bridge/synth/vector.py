@@ -26,8 +26,7 @@ INT = ir.IntType(64)
 NUMBER = types.int64
 
 
-@intrinsic
-def as_pointer(typingctx: Any, address: Any) -> Any:
+def _as_pointer(typingctx: Any, address: Any) -> Any:
     """Turn an address kept in an int64 into a pointer that `carray` takes. Inside numba code only."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -36,8 +35,9 @@ def as_pointer(typingctx: Any, address: Any) -> Any:
     return types.voidptr(NUMBER), build
 
 
-@intrinsic
-def add_resonances(typingctx: Any, memory: Any, powers: Any, re: Any, im: Any, out: Any, first: Any, count: Any) -> Any:
+def _add_resonances(
+    typingctx: Any, memory: Any, powers: Any, re: Any, im: Any, out: Any, first: Any, count: Any
+) -> Any:
     """Write the sum of every second resonance, `first`, `first + 2` ... below `count`, to STRUCK_TICK frames.
 
     `memory` is the address of the float32 state, the rest are offsets into it in floats: `powers` the table of
@@ -99,3 +99,8 @@ def add_resonances(typingctx: Any, memory: Any, powers: Any, re: Any, im: Any, o
         return context.get_dummy_value()
 
     return types.void(NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER), build
+
+
+# typed as Any: called from numba code, they take one argument less than they are written with
+as_pointer: Any = intrinsic(_as_pointer)
+add_resonances: Any = intrinsic(_add_resonances)
