@@ -1,4 +1,4 @@
-"""The torch reference, note by note, as a contender of `bench decode`: `python -m models.music.networks.bench_gru MODEL`.
+"""The torch reference, note by note, as a contender of `bench decode` (its one argument is a model folder).
 
 Same network, same inputs, additive masks and Gumbel-max draws as at play time, in eager torch on one thread. The
 weights are random: its speed does not depend on them.
@@ -30,6 +30,8 @@ class Stepper:
     def __init__(self, config: NetworkConfig) -> None:
         torch.manual_seed(1)
         self.network = MusicGru(config).eval()
+        self.input_starts = self.network.get_buffer("input_starts")
+        self.choice_starts = self.network.get_buffer("choice_starts")
         self.state = torch.zeros(config.layers, 1, config.hidden)
         self.event = torch.zeros(1, len(rep.EVENT_FIELDS), dtype=torch.long)
         self.conditions = torch.zeros(1, len(rep.CONDITIONS), dtype=torch.long)
@@ -41,11 +43,11 @@ class Stepper:
     def step(self) -> list[int]:
         """Classes of the next note: part, delta, micro, pitch, velocity, duration."""
         network = self.network
-        columns = torch.cat((self.event, self.conditions), dim=1)[0] + network.input_starts
+        columns = torch.cat((self.event, self.conditions), dim=1)[0] + self.input_starts
         x = network.embedding[columns].sum(0)
         h, self.state = network.gru(x[None, None], self.state)
         # part, delta, (phase, beat, root, quality), last, micro, pitch, velocity: the order of gru.CHOICES
-        chosen = torch.zeros(1, len(network.choice_starts), dtype=torch.long)
+        chosen = torch.zeros(1, len(self.choice_starts), dtype=torch.long)
         places = {"part": 0, "delta": 1, "micro": 7, "pitch": 8, "velocity": 9}
         drawn = []
         for name, _ in rep.HEADS:
@@ -61,7 +63,7 @@ class Stepper:
         network, seen = self.network, PREFIX[name]
         inner = network.hidden[name](h)
         if seen:
-            inner = inner + network.tables[name][chosen[0, :seen] + network.choice_starts[:seen]].sum(0)
+            inner = inner + network.tables[name][chosen[0, :seen] + self.choice_starts[:seen]].sum(0)
         logits = network.outputs[name](functional.silu(inner))
         if name == "pitch":
             logits = network.pitch_logits(logits, chosen, self.key_root)
