@@ -56,6 +56,28 @@ def need_jack() -> None:
     need("jackd", "jack_wait", "jack_lsp", "jack_connect", "jack_midi_dump", "stdbuf")
 
 
+def _free_dead_slots() -> None:
+    """Clear the registry slots of servers that died by SIGKILL.
+
+    jackd knows eight servers at a time and never forgets one that was killed unless its name is used again.
+    Layout (jackd2): magic, 3 words, the header's length, a word, then 8 x (pid, name).
+    """
+    registry = Path("/dev/shm/jack-shm-registry")
+    if not registry.exists():
+        return
+    with registry.open("r+b") as file:
+        head = file.read(24)
+        if head[:4] != b"KCAJ":
+            return
+        size = (int.from_bytes(head[16:20], "little") - 24) // 8
+        for slot in range(8):
+            file.seek(24 + slot * size)
+            pid = int.from_bytes(file.read(4), "little")
+            if pid and not Path(f"/proc/{pid}").exists():
+                file.seek(24 + slot * size)
+                file.write(bytes(4))
+
+
 class JackServer:
     """A running jackd. `name` is its server name, also put into this process's JACK_DEFAULT_SERVER."""
 
@@ -69,6 +91,7 @@ class JackServer:
     def start(self) -> None:
         """Start it (again, under the same name) and wait until it answers."""
         need_jack()
+        _free_dead_slots()
         os.environ["JACK_DEFAULT_SERVER"] = self.name
         realtime = ["-R", "-P", "50"] if hasattr(os, "geteuid") and os.geteuid() == 0 else ["--no-realtime"]
         with self.log.open("ab") as log:
