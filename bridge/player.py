@@ -257,8 +257,9 @@ class Player:
                 return
             self.transport.set_bpm(value, now)
             self._journal_line()
-        if (name == "mute" and value) or name in ("role", "style"):
+        if name == "mute" and value:
             self.backend.unsend()
+        if name == "role" or (name == "mute" and value):
             self.silence()
         self._begin_epoch(self._promise(now), {"do": "control", "controls": {name: value}})
 

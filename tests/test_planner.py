@@ -104,6 +104,7 @@ def test_ten_minutes_lose_nothing_and_end_in_silence(model: MusicModel) -> None:
     rehearsal = Rehearsal(model, {"style": "funk"}, seed=8)
     rehearsal.play(600)
     figures = rehearsal.player.figures
+    rehearsal.backend.wait(rehearsal.clock.now_ns() + rehearsal.backend.commit_ns)  # what was handed over leaves
     assert figures.dropped == 0 and figures.stale == 0
     assert figures.notes_sent == len(ons(rehearsal)) > 1000
     rehearsal.player.stop()

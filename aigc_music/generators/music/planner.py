@@ -22,7 +22,7 @@ from models.music.decode_cpu import CLOSE, OPEN, Conditions, Limits, MusicModel,
 
 from aigc_music.core.controls import Controls
 from aigc_music.core.notes import Note
-from aigc_music.core.parts import DRUMS, PART_NAMES, PARTS, part_of_channel
+from aigc_music.core.parts import DRUM_PITCHES, DRUMS, PART_NAMES, PARTS, part_of_channel
 from aigc_music.core.styles import STYLES, Style, style_id
 from aigc_music.core.theory import Chord, Key
 from aigc_music.core.time import TICKS_PER_QUARTER, Metre
@@ -49,6 +49,7 @@ class Lane:
     past: deque[tuple[int, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT))
     next_note: Any = None  # decided but not yet due
     drawn: int = 0  # decisions in this epoch
+    silent: bool = False  # has nothing more to say in this epoch
 
     def feed(self, tick: int, part: int, pitch: int, velocity: int, duration: int, human: bool = False) -> None:
         self.past.append((tick, self.stream.snapshot()))
@@ -95,11 +96,11 @@ class Planner:
             self.seed = message["seed"]
             self.metre = Metre(*message["metre"])
             self.controls = Controls(dict(message["controls"]))
-            self._reset()
+            self._reset(message["history"][0][0] if message["history"] else frozen + 1)
             for tick, pitch, velocity, duration, channel in message["history"]:
                 self._remember(Note(tick, pitch, velocity, duration, channel))
         elif do == "locate":
-            self._reset()
+            self._reset(frozen + 1)
             self.until = frozen
         else:
             for lane in self.lanes:
@@ -111,8 +112,7 @@ class Planner:
             elif do == "listen":
                 self._listen(message["heard"])
         for lane in self.lanes:
-            lane.drawn = 0
-            lane.next_note = None
+            lane.drawn, lane.next_note, lane.silent = 0, None, False
         self.harmony.forget_after(frozen)
         self.chords_told = min(self.chords_told, frozen)
         self._follow()
@@ -125,13 +125,17 @@ class Planner:
             plans.append(plan)
         return plans
 
-    def _reset(self) -> None:
+    def _reset(self, tick: int) -> None:
+        """Forget everything; the music begins with the bar of `tick`."""
         self.listener = Listener(self.metre)
         self.harmony = Harmony(self.seed, self.metre)
         self.chords_told = -1
         self.lanes = [
             Lane(self.model.stream(self.seed + number), Conditions(), Limits(), number) for number in range(2)
         ]
+        for lane in self.lanes:
+            lane.stream.begin(max(0, tick) // self.metre.bar_ticks * self.metre.bar_ticks)
+            lane.limits.set_drum_map(DRUM_PITCHES)
         self._new_conditions()
 
     def _remember(self, note: Note) -> None:
@@ -226,8 +230,9 @@ class Planner:
         """The lane whose next note comes first; decides the missing ones."""
         best = None
         for lane in self.lanes:
-            if lane.next_note is None:
+            if lane.next_note is None and not lane.silent:
                 lane.next_note = self._decide(lane, window)
+                lane.silent = lane.next_note is None
             if lane.next_note is not None and (best is None or lane.next_note.tick < best.next_note.tick):
                 best = lane
         return best
@@ -245,6 +250,8 @@ class Planner:
             drawn = lane.stream.sample(lane.conditions, lane.limits, earliest, self.epoch, lane.drawn)
             lane.drawn += 1
             if not isinstance(drawn, Rest):
+                # two notes of one grid step may lean either way; in a plan, time only runs forward
+                drawn = drawn._replace(tick=max(drawn.tick, lane.past[-1][0] if lane.past else 0))
                 return drawn if drawn.tick < window.end else None
             earliest = max(earliest + TICKS_PER_QUARTER, drawn.until_tick)
         return None
