@@ -75,7 +75,7 @@ def _free_dead_slots() -> None:
             pid = int.from_bytes(file.read(4), "little")
             if pid and not Path(f"/proc/{pid}").exists():
                 file.seek(24 + slot * size)
-                file.write(bytes(4))
+                file.write(bytes(size))
 
 
 class JackServer:
