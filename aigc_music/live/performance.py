@@ -79,8 +79,9 @@ class Performance:
     def wish(self, do: str, **fields: Any) -> None:
         """Send a wish: wish('set', name='bpm', value=120), wish('panic'), wish('quit') ..."""
         assert self.child.stdin is not None
-        with contextlib.suppress(OSError):
-            self.child.stdin.write(encode({"do": do, **fields}))
+        if not self.child.stdin.closed:
+            with contextlib.suppress(OSError):
+                self.child.stdin.write(encode({"do": do, **fields}))
 
     def listen(self, timeout: float = 0.0) -> list[dict[str, Any]]:
         """Take in what the player has said; waits up to `timeout` seconds for something to come.
