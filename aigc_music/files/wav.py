@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import wave
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from aigc_music.core.errors import FileError, UsageError
+from ..core.errors import UsageError
+from .atomic import atomic_write
 
 __all__ = ["write_wav"]
 
-SUBTYPES = {16: "PCM_16", 24: "PCM_24"}
+CHUNK = 1 << 16  # frames converted at a time: an hour of sound needs no second hour in memory
+LIMIT = (1 << 32) - 4096  # bytes; sizes in a WAV file have 32 bits
 
 
 def write_wav(
@@ -21,41 +23,34 @@ def write_wav(
 ) -> Path:
     """Write `frames`, float32 of shape (n, channels) within -1..1, to a WAV file and return its path.
 
-    `bits` is 24 or 16. Triangular dither of one step is added before rounding, from a fixed seed: the same sound
-    makes the same file. Samples beyond full scale are clipped. The file appears under its name only when it is
-    complete. Raises UsageError for other `bits` or shapes, FileError when it can't be written (folder missing, no
-    permission, disk full).
-    """
-    import soundfile
+    `sample_rate` in Hz, `bits` 24 or 16. Triangular dither of one step is added before rounding, from a fixed seed:
+    the same sound makes the same file. Samples beyond full scale are clipped. The file appears under its name only
+    when it is complete. Raises UsageError for other `bits`, shapes or more than 4 GB, FileError when it can't be
+    written (folder missing, no permission, disk full).
 
+    Threads: any. Realtime-safe: no (waits for the disk).
+    """
     path = Path(path)
-    if bits not in SUBTYPES:
+    if bits not in (16, 24):
         raise UsageError(f"a WAV file can't have {bits} bits here: choose 16 or 24")
-    if frames.ndim != 2 or frames.shape[1] < 1:
-        raise UsageError(f"sound has shape {frames.shape}: (frames, channels) is needed")
+    if frames.ndim != 2 or not 1 <= frames.shape[1] <= 256:
+        raise UsageError(f"sound has shape {frames.shape}: (frames, channels) with 1 to 256 channels is needed")
+    size = frames.size * bits // 8
+    if size > LIMIT:
+        raise UsageError(
+            f"{size / 1e9:.1f} GB of sound don't fit in a WAV file, which ends at 4.2: write it in parts"
+        )
     full = 1 << (bits - 1)
     noise = np.random.default_rng(7)
-    dither = noise.random(frames.shape) - noise.random(frames.shape)
-    steps = np.clip(np.rint(frames.astype(np.float64) * full + dither), -full, full - 1).astype(np.int64)
-    # libsndfile takes the upper bits of an int32
-    samples = (steps << (32 - bits)).astype(np.int32)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        # libsndfile doesn't report a full disk when it closes a file, so Python writes the bytes it makes
-        with part.open("w+b") as file:
-            soundfile.write(file, samples, sample_rate, subtype=SUBTYPES[bits], format="WAV")
-            file.flush()
-            os.fsync(file.fileno())
-            written = file.seek(0, os.SEEK_END)
-        expected = samples.size * bits // 8
-        if written < expected:
-            raise OSError(f"only {written} of {expected} bytes were written")
-        part.replace(path)
-    except (OSError, soundfile.LibsndfileError) as err:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise FileError(
-            f"can't write {path}: {err}. Check that the folder exists, may be written to and has "
-            f"{frames.size * bits // 8 / 1e6:.0f} MB free"
-        ) from err
+    # the standard library's writer raises on a full disk; libsndfile, given a Python file, swallows the error
+    with atomic_write(path) as file, wave.open(file, "wb") as wav:
+        wav.setnchannels(frames.shape[1])
+        wav.setsampwidth(bits // 8)
+        wav.setframerate(sample_rate)
+        for start in range(0, len(frames), CHUNK):
+            part = frames[start : start + CHUNK]
+            dither = noise.random(part.shape) - noise.random(part.shape)
+            steps = np.clip(np.rint(part.astype(np.float64) * full + dither), -full, full - 1).astype("<i4")
+            little = steps.reshape(-1).view(np.uint8).reshape(-1, 4)[:, : bits // 8]
+            wav.writeframesraw(little.tobytes())
     return path

@@ -246,7 +246,7 @@ def _compile(version: int) -> Any:
         """Render `frames` frames into `left` and `right` (both overwritten), acting on `events` MIDI events.
 
         Event i happens at frame `ev_frames[i]` of this block (ascending; below 0 counts as 0, past the end as the
-        last frame) with bytes `ev_status[i]`, `ev_data1[i]`, `ev_data2[i]`. A note sounds LATENCY_FRAMES later, always.
+        last frame) with bytes `ev_status[i]`, `ev_data1[i]`, `ev_data2[i]`; its sound comes LATENCY_FRAMES later.
         Threads: the renderer. Realtime-safe: yes.
         """
         _ = version

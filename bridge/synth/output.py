@@ -110,7 +110,7 @@ def _compile(version: int) -> Any:
         left = carray(as_pointer(ring[LEFT]), CHUNK, np.float32)
         right = carray(as_pointer(ring[RIGHT]), CHUNK, np.float32)
         times = carray(moment, 3, np.float64)
-        total = np.int64(frames)
+        total: Any = np.int64(frames)
         out = carray(sink, 2 * total, np.float32)
         if flags & np.uint64(OUTPUT_UNDERFLOW):
             ring[XRUNS] += 1

@@ -361,28 +361,32 @@ def start(ints, floats, tables, channel, key, velocity, kind_id, tune, side):
         detune = 2.0 ** (tables[kind + at.S_DETUNE] / 1200.0)
         fast = float(tables[kind + at.S_FAST])
         slow = float(tables[kind + at.S_SLOW])
-        for partial in range(1, int(tables[kind + at.S_PARTIALS]) + 1):
+        partial = 0
+        for number in range(1, int(tables[kind + at.S_PARTIALS]) + 1):
+            # above the 16th the ear can't tell neighbours apart: every second one, then every third, stands for them
+            step = 1 + partial // 16
+            partial += step
             hertz = pitch * partial * math.sqrt(1.0 + stiff * partial * partial)
             if hertz > limit:
                 break
             comb = abs(math.sin(math.pi * partial * tables[kind + at.S_STRIKE])) + 0.12
-            amplitude = partial ** -float(tables[kind + at.S_SLOPE]) * comb * math.exp(-hertz / cut)
+            amplitude = math.sqrt(step) * partial ** -float(tables[kind + at.S_SLOPE]) * comb * math.exp(-hertz / cut)
             if hertz < 110.0:
                 amplitude *= hertz / 110.0  # a soundboard hardly radiates the lowest partials
-            if amplitude < 1e-4:
-                continue
+            if amplitude < 3e-4:
+                break
             sigma = min(120.0, decay + float(tables[kind + at.S_DECAY_HIGH]) * (hertz * 1e-3) ** 2)
             power += amplitude * amplitude
-            slot = 2 * partial - 2 if partial <= pairs else partial - 1 + pairs
+            slot = 2 * number - 2 if number <= pairs else number - 1 + pairs
             if slot >= at.MODES:
                 break
             floats[base + at.SV_THETA + slot] = F32(hertz * unit)
-            floats[base + at.SV_SIGMA + slot] = F32(sigma * (fast if partial <= pairs else 1.0) / rate)
-            phase = 2.4 * partial
+            floats[base + at.SV_SIGMA + slot] = F32(sigma * (fast if number <= pairs else 1.0) / rate)
+            phase = 0.21 * partial * partial + 1.7 * key
             floats[base + at.SV_RE + slot] = F32(amplitude * math.cos(phase))
             floats[base + at.SV_IM + slot] = F32(amplitude * math.sin(phase))
             count = max(count, slot + 1)
-            if partial <= pairs:
+            if number <= pairs:
                 slot += 1
                 floats[base + at.SV_THETA + slot] = F32(hertz * unit * detune)
                 floats[base + at.SV_SIGMA + slot] = F32(sigma / rate)

@@ -37,11 +37,11 @@ Mode = tuple[float, float, float, float]
 # decay_high = 1/s per kHz squared, fast/slow = the two polarisations, release = 1/s when damped.
 STRUCK: dict[str, dict[str, float | Sequence[Mode]]] = {
     "piano": {
-        "gain": 1.0, "velocity": 1.5, "string": 1, "partials": 32, "pairs": 8, "stiff": 0.00035, "slope": 0.65,
-        "strike": 0.12, "dark": 330, "bright": 2600, "bright_key": 0.45, "decay": 0.55, "decay_key": 0.75,
+        "gain": 1.0, "velocity": 1.5, "string": 1, "partials": 32, "pairs": 8, "stiff": 0.00035, "slope": 0.6,
+        "strike": 0.12, "dark": 480, "bright": 4600, "bright_key": 0.45, "decay": 0.55, "decay_key": 0.75,
         "decay_high": 0.35, "fast": 3.2, "slow": 0.4, "detune": 0.9, "release": 22, "attack": 0.0012,
-        "spread": 0.35, "key_pan": 0.25, "noise": 0.16, "noise_decay": 0.016, "noise_hz": 900, "noise_q": 0.8,
-        "noise_lp": 1, "reverb": 0.16, "open_key": 90, "key_gain": -0.12,
+        "spread": 0.35, "key_pan": 0.25, "noise": 0.12, "noise_decay": 0.016, "noise_hz": 900, "noise_q": 0.8,
+        "noise_lp": 1, "reverb": 0.16, "open_key": 90, "key_gain": 0.0,
     },
     "electric_piano": {
         "gain": 0.9, "velocity": 1.3, "partials": 8, "decay_key": 0.55, "release": 16, "attack": 0.0015,
@@ -55,7 +55,7 @@ STRUCK: dict[str, dict[str, float | Sequence[Mode]]] = {
         "strike": 0.19, "dark": 900, "bright": 4200, "bright_key": 0.35, "decay": 1.5, "decay_key": 0.6,
         "decay_high": 1.1, "fast": 1, "slow": 0.5, "release": 26, "attack": 0.0008, "spread": 0.2,
         "noise": 0.07, "noise_decay": 0.007, "noise_hz": 2600, "noise_q": 0.7, "noise_bp": 1, "reverb": 0.18,
-        "open_key": 128,
+        "open_key": 128, "key_gain": 0.0,
     },
     "bars": {
         "gain": 0.85, "velocity": 1.3, "partials": 6, "decay_key": 0.7, "release": 10, "attack": 0.001,
@@ -71,7 +71,7 @@ STRUCK: dict[str, dict[str, float | Sequence[Mode]]] = {
         "modes": [(50, 1, 8.5, 0), (101, 0.22, 17, 0.5), (164, 0.1, 34, 1)],
     },
     "snare": {
-        "gain": 1.25, "velocity": 1.3, "hertz": 1, "attack": 0.0003, "noise": 0.85, "noise_decay": 0.055,
+        "gain": 1.1, "velocity": 1.3, "hertz": 1, "attack": 0.0003, "noise": 0.85, "noise_decay": 0.055,
         "noise_hz": 2700, "noise_q": 0.5, "noise_bp": 0.8, "noise_hp": 0.35, "sweep": 0.25, "sweep_time": 0.01,
         "reverb": 0.14, "spread": 0.3,
         "modes": [(184, 0.8, 17, 0), (327, 0.5, 23, 0.3), (480, 0.2, 33, 0.6), (706, 0.12, 44, 0.9)],
@@ -82,30 +82,30 @@ STRUCK: dict[str, dict[str, float | Sequence[Mode]]] = {
         "modes": [(455, 0.6, 55, 0), (1665, 1, 75, 0.3), (2420, 0.5, 95, 0.6), (3310, 0.25, 120, 0.8)],
     },
     "clap": {
-        "gain": 1.5, "velocity": 1.2, "hertz": 1, "attack": 0.0003, "noise": 1, "noise_decay": 0.06,
+        "gain": 1.2, "velocity": 1.2, "hertz": 1, "attack": 0.0003, "noise": 1, "noise_decay": 0.06,
         "noise_hz": 1250, "noise_q": 1.1, "noise_bp": 1, "noise_hp": 0.15, "bursts": 3, "reverb": 0.25,
         "modes": [],
     },
     "hat_closed": {
-        "gain": 0.5, "velocity": 1.3, "hertz": 1, "attack": 0.0003, "noise": 0.8, "noise_decay": 0.02,
+        "gain": 0.42, "velocity": 1.3, "hertz": 1, "attack": 0.0003, "noise": 0.8, "noise_decay": 0.026,
         "noise_hz": 8200, "noise_q": 0.7, "noise_hp": 1, "choke": 1, "reverb": 0.04, "spread": 0.2,
         "modes": [(3170, 0.2, 60, 0), (4230, 0.25, 65, 0), (5310, 0.3, 70, 0), (6130, 0.3, 72, 0),
                   (7270, 0.3, 75, 0.3), (8390, 0.3, 80, 0.3), (9740, 0.3, 85, 0.5), (11230, 0.25, 90, 0.5)],
     },
     "hat_pedal": {
-        "gain": 0.4, "velocity": 1.2, "hertz": 1, "attack": 0.003, "noise": 0.7, "noise_decay": 0.028,
+        "gain": 0.36, "velocity": 1.2, "hertz": 1, "attack": 0.003, "noise": 0.7, "noise_decay": 0.028,
         "noise_hz": 6200, "noise_q": 0.7, "noise_hp": 1, "noise_attack": 0.006, "choke": 1, "reverb": 0.04,
         "spread": 0.2,
         "modes": [(3170, 0.2, 75, 0), (4230, 0.2, 80, 0), (5310, 0.2, 85, 0), (6130, 0.2, 90, 0)],
     },
     "hat_open": {
-        "gain": 0.5, "velocity": 1.3, "hertz": 1, "attack": 0.0004, "noise": 0.75, "noise_decay": 0.2,
+        "gain": 0.32, "velocity": 1.3, "hertz": 1, "attack": 0.0004, "noise": 0.75, "noise_decay": 0.2,
         "noise_hz": 7600, "noise_q": 0.7, "noise_hp": 1, "choke": 1, "reverb": 0.06, "spread": 0.25,
         "modes": [(3170, 0.2, 8, 0), (4230, 0.25, 8.5, 0), (5310, 0.3, 9, 0), (6130, 0.3, 9.5, 0),
                   (7270, 0.3, 10, 0.3), (8390, 0.3, 11, 0.3), (9740, 0.3, 12, 0.5), (11230, 0.25, 13, 0.5)],
     },
     "tom": {
-        "gain": 1.9, "velocity": 1.2, "hertz": 1, "attack": 0.0004, "noise": 0.2, "noise_decay": 0.018,
+        "gain": 1.5, "velocity": 1.2, "hertz": 1, "attack": 0.0004, "noise": 0.2, "noise_decay": 0.018,
         "noise_hz": 1500, "noise_q": 0.7, "noise_lp": 1, "sweep": 0.5, "sweep_time": 0.03, "reverb": 0.14,
         "spread": 0.15,
         "modes": [(100, 1, 6.5, 0), (159, 0.35, 11, 0.3), (214, 0.2, 15, 0.5), (285, 0.1, 22, 0.8)],
@@ -116,7 +116,7 @@ STRUCK: dict[str, dict[str, float | Sequence[Mode]]] = {
         "modes": [(200, 1, 16, 0), (332, 0.3, 26, 0.5), (461, 0.16, 36, 0.8)],
     },
     "crash": {
-        "gain": 0.75, "velocity": 1.2, "hertz": 1, "attack": 0.0006, "noise": 0.9, "noise_decay": 0.55,
+        "gain": 0.42, "velocity": 1.2, "hertz": 1, "attack": 0.0006, "noise": 0.9, "noise_decay": 0.55,
         "noise_hz": 3800, "noise_q": 0.6, "noise_hp": 0.9, "noise_bp": 0.25, "reverb": 0.15, "spread": 0.45,
         "modes": [(412, 0.2, 2.6, 0), (587, 0.2, 2.4, 0), (851, 0.2, 2.4, 0), (1213, 0.2, 2.6, 0),
                   (1741, 0.2, 2.8, 0), (2287, 0.24, 3, 0.2), (2963, 0.24, 3.2, 0.2), (3511, 0.26, 3.4, 0.3),
@@ -125,7 +125,7 @@ STRUCK: dict[str, dict[str, float | Sequence[Mode]]] = {
                   (11159, 0.2, 7, 0.6)],
     },
     "ride": {
-        "gain": 0.6, "velocity": 1.3, "hertz": 1, "attack": 0.0004, "noise": 0.3, "noise_decay": 0.28,
+        "gain": 0.42, "velocity": 1.3, "hertz": 1, "attack": 0.0004, "noise": 0.3, "noise_decay": 0.28,
         "noise_hz": 5600, "noise_q": 0.6, "noise_hp": 1, "reverb": 0.1, "spread": 0.35,
         "modes": [(517, 0.14, 2.2, 0), (871, 0.18, 2.2, 0), (1433, 0.22, 2.4, 0), (2129, 0.26, 2.8, 0),
                   (2903, 0.3, 3.2, 0), (3617, 0.34, 4, 0.2), (4391, 0.36, 5, 0.3), (5233, 0.36, 6, 0.4),
@@ -133,7 +133,7 @@ STRUCK: dict[str, dict[str, float | Sequence[Mode]]] = {
                   (10859, 0.2, 22, 0.9)],
     },
     "ride_bell": {
-        "gain": 0.7, "velocity": 1.3, "hertz": 1, "attack": 0.0004, "noise": 0.12, "noise_decay": 0.05,
+        "gain": 0.45, "velocity": 1.3, "hertz": 1, "attack": 0.0004, "noise": 0.12, "noise_decay": 0.05,
         "noise_hz": 6000, "noise_q": 0.6, "noise_hp": 1, "reverb": 0.12, "spread": 0.3,
         "modes": [(761, 0.5, 3, 0), (1439, 0.5, 3.2, 0), (2213, 0.4, 3.6, 0), (3307, 0.34, 4.2, 0.2),
                   (4519, 0.24, 5.4, 0.4), (6011, 0.16, 8, 0.6)],
@@ -145,14 +145,14 @@ STRUCK: dict[str, dict[str, float | Sequence[Mode]]] = {
                   (3380, 0.12, 36, 0.8)],
     },
     "tambourine": {
-        "gain": 0.55, "velocity": 1.2, "hertz": 1, "attack": 0.001, "noise": 0.8, "noise_decay": 0.05,
+        "gain": 0.42, "velocity": 1.2, "hertz": 1, "attack": 0.001, "noise": 0.8, "noise_decay": 0.05,
         "noise_hz": 7200, "noise_q": 1.2, "noise_bp": 0.7, "noise_hp": 0.6, "bursts": 2, "reverb": 0.12,
         "spread": 0.3,
         "modes": [(5210, 0.2, 22, 0), (6430, 0.22, 24, 0), (7810, 0.24, 26, 0.2), (9120, 0.24, 28, 0.3),
                   (10400, 0.2, 32, 0.4)],
     },
     "shaker": {
-        "gain": 0.6, "velocity": 1.2, "hertz": 1, "attack": 0.002, "noise": 1, "noise_decay": 0.035,
+        "gain": 0.5, "velocity": 1.2, "hertz": 1, "attack": 0.002, "noise": 1, "noise_decay": 0.035,
         "noise_hz": 6400, "noise_q": 0.9, "noise_bp": 0.6, "noise_hp": 0.6, "noise_attack": 0.018,
         "reverb": 0.08,
         "modes": [],
@@ -174,41 +174,41 @@ STRUCK: dict[str, dict[str, float | Sequence[Mode]]] = {
 # velocity and full envelope; times to 95 % of the way.
 SUSTAINED: dict[str, dict[str, float | Sequence[float]]] = {
     "bass": {
-        "gain": 1.0, "velocity": 0.9, "saw1": 0.34, "saw2": 0.16, "tone": (0.9, 0.14, 0.08, 0, 0.02),
+        "gain": 0.74, "velocity": 0.9, "saw1": 0.34, "saw2": 0.16, "tone": (0.9, 0.14, 0.08, 0, 0.02),
         "cents2": 6, "cutoff": 420, "cutoff_key": 0.45, "cutoff_velocity": 1.7, "cutoff_env": 1.5,
         "resonance": 0.9, "attack": 0.005, "decay": 0.9, "sustain": 0.55, "release": 0.07,
         "filter_attack": 0.003, "filter_decay": 0.22, "filter_sustain": 0.12, "reverb": 0.02, "key_gain": -0.05,
     },
     "lead": {
-        "gain": 0.62, "velocity": 0.8, "saw1": 0.13, "saw2": 0.1, "tone": (0.85, 0.06, 0.2, 0.02, 0.09),
+        "gain": 0.68, "velocity": 0.8, "saw1": 0.13, "saw2": 0.1, "tone": (0.85, 0.06, 0.2, 0.02, 0.09),
         "cents2": -6, "cents3": 3, "cutoff": 1500, "cutoff_key": 0.6, "cutoff_velocity": 1.6, "cutoff_env": 0.7,
         "resonance": 0.75, "attack": 0.012, "decay": 0.5, "sustain": 0.75, "release": 0.13,
         "filter_attack": 0.01, "filter_decay": 0.3, "filter_sustain": 0.4, "vibrato": 9, "vibrato_hz": 5.2,
         "vibrato_delay": 0.35, "reverb": 0.22, "chorus": 0.2, "key_gain": -0.08,
     },
     "strings": {
-        "gain": 0.5, "velocity": 0.8, "saw1": 0.55, "saw2": 0.5, "tone": (0.16, 0.1, 0.05), "cents2": 9,
+        "gain": 0.68, "velocity": 0.8, "saw1": 0.55, "saw2": 0.5, "tone": (0.16, 0.1, 0.05), "cents2": 9,
         "cents3": -5, "cutoff": 1700, "cutoff_key": 0.5, "cutoff_velocity": 1.3, "cutoff_env": 0.4,
         "resonance": 0.6, "attack": 0.09, "decay": 1.2, "sustain": 0.85, "release": 0.32, "filter_attack": 0.12,
         "filter_decay": 1, "filter_sustain": 0.6, "vibrato": 5, "vibrato_hz": 4.8, "vibrato_delay": 0.5,
         "reverb": 0.32, "chorus": 0.35, "key_gain": -0.1,
     },
     "pad": {
-        "gain": 0.5, "velocity": 0.6, "saw1": 0.4, "saw2": 0.4, "tone": (0.4, 0.12, 0.06), "cents2": 11,
+        "gain": 0.62, "velocity": 0.6, "saw1": 0.4, "saw2": 0.4, "tone": (0.4, 0.12, 0.06), "cents2": 11,
         "cents3": -7, "cutoff": 720, "cutoff_key": 0.45, "cutoff_velocity": 1, "cutoff_env": 1,
         "resonance": 0.7, "attack": 0.28, "decay": 2, "sustain": 0.8, "release": 0.7, "filter_attack": 0.6,
         "filter_decay": 2.5, "filter_sustain": 0.5, "vibrato": 3, "vibrato_hz": 0.7, "reverb": 0.38,
         "chorus": 0.55, "key_gain": -0.1,
     },
     "organ": {
-        "gain": 0.5, "velocity": 0.35, "tone": (0.35, 0.8, 0.25, 0.45, 0, 0.25), "cents3": -1200,
+        "gain": 0.26, "velocity": 0.35, "tone": (0.35, 0.8, 0.25, 0.45, 0, 0.25), "cents3": -1200,
         "cutoff": 3600, "cutoff_key": 0.3, "cutoff_velocity": 0.4, "resonance": 0.6, "attack": 0.006,
         "decay": 1, "sustain": 1, "release": 0.06, "filter_attack": 0.01, "filter_decay": 1,
         "filter_sustain": 1, "vibrato": 4, "vibrato_hz": 6.1, "vibrato_delay": 0.1, "reverb": 0.28,
         "chorus": 0.5,
     },
     "brass": {
-        "gain": 0.55, "velocity": 0.9, "saw1": 0.6, "saw2": 0.35, "tone": (0.2, 0.1), "cents2": 5, "cents3": -4,
+        "gain": 0.95, "velocity": 0.9, "saw1": 0.6, "saw2": 0.35, "tone": (0.2, 0.1), "cents2": 5, "cents3": -4,
         "cutoff": 700, "cutoff_key": 0.6, "cutoff_velocity": 1.8, "cutoff_env": 1.6, "resonance": 0.7,
         "attack": 0.035, "decay": 0.6, "sustain": 0.8, "release": 0.14, "filter_attack": 0.06,
         "filter_decay": 0.5, "filter_sustain": 0.6, "vibrato": 5, "vibrato_hz": 5, "vibrato_delay": 0.4,
