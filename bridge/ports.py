@@ -77,10 +77,19 @@ def jack_runs() -> bool:
         return False
 
 
-def _jack_note() -> tuple[ApiNote, dict[str, list[str]]]:
+class _Jack(NamedTuple):
+    """What a look at JACK found: the note, whether a server runs, port names by kind."""
+
+    note: ApiNote
+    runs: bool
+    ports: dict[str, list[str]]
+
+
+def _look_at_jack() -> _Jack:
     ports: dict[str, list[str]] = {"midi_in": [], "midi_out": [], "audio_out": []}
     if sys.platform == "win32":
-        return ApiNote(False, "JACK is used on Linux and macOS only", "use the Windows MIDI ports"), ports
+        note = ApiNote(False, "JACK is used on Linux and macOS only", "use the Windows MIDI ports")
+        return _Jack(note, False, ports)
     try:
         with libjack.probe() as (library, client):
             rate, period = library.jack_get_sample_rate(client), library.jack_get_buffer_size(client)
@@ -91,11 +100,11 @@ def _jack_note() -> tuple[ApiNote, dict[str, list[str]]]:
             ports["audio_out"] = libjack.port_names(library, client, audio, playback)
     except PortError as error:
         what, _, fix = str(error).partition(": ")
-        return ApiNote(False, what, fix), ports
+        return _Jack(ApiNote(False, what, fix), False, ports)
     if find_spec("numba") is None:
-        return ApiNote(False, "a JACK server runs, but numba is missing", "pip install numba"), ports
+        return _Jack(ApiNote(False, "a JACK server runs, but numba is missing", "pip install numba"), True, ports)
     detail = f"a JACK server runs ({rate} Hz, {period} frames a period): notes land on their exact sample"
-    return ApiNote(True, detail, ""), ports
+    return _Jack(ApiNote(True, detail, ""), True, ports)
 
 
 def _rtmidi_note(jack_runs: bool) -> tuple[ApiNote, dict[str, list[str]]]:
@@ -146,14 +155,14 @@ def _audio_outputs() -> tuple[list[str], str]:
     return names, "" if names else "no audio device: the take can still be written as MIDI and WAV"
 
 
+_MEMORY = ApiNote(True, "always there: nothing is connected, notes are kept in memory", "")
+
+
 def api_notes() -> dict[str, ApiNote]:
     """State of each MIDI API by name ('jack', 'rtmidi', 'memory')."""
-    jack, _ = _jack_note()
-    rtmidi, _ = _rtmidi_note(jack.available or "server runs" in jack.detail)
-    return {"jack": jack, "rtmidi": rtmidi, "memory": _MEMORY}
-
-
-_MEMORY = ApiNote(True, "always there: nothing is connected, notes are kept in memory", "")
+    jack = _look_at_jack()
+    rtmidi, _ = _rtmidi_note(jack.runs)
+    return {"jack": jack.note, "rtmidi": rtmidi, "memory": _MEMORY}
 
 
 def list_ports() -> dict[str, Any]:
@@ -162,17 +171,21 @@ def list_ports() -> dict[str, Any]:
     midi_in, midi_out: lists of {"api", "name"} that one can listen to and play to. audio_out: list of names.
     apis: {name: {"available", "detail", "fix"}} for jack, rtmidi, memory and audio.
     """
-    jack, jack_ports = _jack_note()
-    rtmidi, rtmidi_ports = _rtmidi_note(jack.available or "server runs" in jack.detail)
-    audio, audio_words = _audio_outputs()
-    outputs = [f"{name} (JACK)" for name in jack_ports["audio_out"]] + audio
-    sound = ApiNote(bool(outputs), f"{len(outputs)} outputs" if outputs else audio_words.partition(": ")[0], "")
-    if not outputs:
-        sound = sound._replace(fix=audio_words.partition(": ")[2])
+    jack = _look_at_jack()
+    rtmidi, rtmidi_ports = _rtmidi_note(jack.runs)
+    if jack.runs:  # the devices are JACK's then; and PortAudio would abort this program when that server dies
+        outputs, missing = (
+            [f"{name} (JACK)" for name in jack.ports["audio_out"]],
+            "the JACK server has no audio output",
+        )
+    else:
+        outputs, missing = _audio_outputs()
+    what, _, fix = missing.partition(": ")
+    notes = {"jack": jack.note, "rtmidi": rtmidi, "memory": _MEMORY}
+    notes["audio"] = ApiNote(True, f"{len(outputs)} outputs", "") if outputs else ApiNote(False, what, fix)
     listed: dict[str, Any] = {
-        kind: [{"api": "jack", "name": name} for name in jack_ports[kind]]
+        kind: [{"api": "jack", "name": name} for name in jack.ports[kind]]
         + [{"api": "rtmidi", "name": name} for name in rtmidi_ports[kind]]
         for kind in ("midi_in", "midi_out")
     }
-    notes = {"jack": jack, "rtmidi": rtmidi, "memory": _MEMORY, "audio": sound}
     return listed | {"audio_out": outputs, "apis": {name: note._asdict() for name, note in notes.items()}}

@@ -233,9 +233,8 @@ class DeadlineBackend:
             at_ns, _, port, data = heapq.heappop(self._heap)
             self._emit(GENERATED, port, data)
             now = self.clock.now_ns()
-            if now - at_ns > _LATE_NS:
-                self._late += 1
             if data[0] & 0xF0 == 0x90 and data[2]:
+                self._late += now - at_ns > _LATE_NS
                 self._lateness[self._note_ons % _LATENESS_KEPT] = now - at_ns
                 self._note_ons += 1
 

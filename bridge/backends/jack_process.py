@@ -289,10 +289,10 @@ def _send_due(s: Any, buffer: int, clock_buffer: int, limit: int) -> None:
             if packed & 0xF0 == 0x90 and packed >> 16 & 127:
                 s[w.LATENESS + s[w.NOTE_ONS] % w.LATENESS_KEPT] = max(0, late)
                 s[w.NOTE_ONS] += 1
+                if late > 0:
+                    s[w.LATE] += 1
         elif not _write(s, clock_buffer, offset, packed, meta >> 8 & 0xFF):
             s[w.DROPPED] += 1
-        if late > 0:
-            s[w.LATE] += 1
         _heap_drop_top(s)
 
 
