@@ -127,7 +127,7 @@ def _round(values, out):  # type: ignore[no-untyped-def]
 @njit(cache=True, fastmath=True, nogil=True)
 def gru_backward_step(grad, product, saved, before, carry, gate_side, state_side):  # type: ignore[no-untyped-def]
     """One GRU step back. grad (B, H) from above; product (B, H) bf16 bits: what the next step sent back through the
-    matrix; carry (B, H): what it sent back directly, replaced here; gate_side, state_side (B, 3H) bf16 bits, written."""
+    matrix; carry (B, H): what it sent back directly, replaced; gate_side, state_side (B, 3H) bf16 bits, written."""
     windows, size = before.shape
     for b in range(windows):
         for j in range(size):

@@ -18,7 +18,7 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,19 +41,22 @@ MELODY, COUNTER, INNER, BASS, KEYS = (PART_NAMES.index(n) for n in ("melody", "c
 BASS_BELOW = 50
 
 STYLE_WORDS: tuple[tuple[str, str], ...] = (
-    ("chorale", "chorale"), ("string quartet", "quartet"), ("art song", "art_song"), ("romantic", "romantic"), ("afro", "afro"),
-    ("neworleans", "jazz"), ("gospel", "soul"), ("jazz", "jazz"), ("pop", "pop"), ("folk", "folk"), ("hymn", "hymn"), ("baroque", "baroque"),
-    ("ragtime", "ragtime"), ("carol", "carol"), ("song", "art_song"), ("renaissance", "baroque"), ("classical", "classical"),
+    ("chorale", "chorale"), ("string quartet", "quartet"), ("art song", "art_song"), ("romantic", "romantic"),
+    ("afro", "afro"), ("neworleans", "jazz"), ("gospel", "soul"), ("jazz", "jazz"), ("pop", "pop"),
+    ("folk", "folk"), ("hymn", "hymn"), ("baroque", "baroque"), ("ragtime", "ragtime"), ("carol", "carol"),
+    ("song", "art_song"), ("renaissance", "baroque"), ("classical", "classical"),
 )  # fmt: skip
 """First word found in a set's style label -> style of ours."""
 
 PART_WORDS: tuple[tuple[str, int], ...] = (
-    ("drum", DRUMS), ("perc", DRUMS), ("piano", KEYS), ("klavier", KEYS), ("keys", KEYS), ("guitar", KEYS), ("organ", KEYS), ("harp", KEYS),
-    ("violin 1", MELODY), ("violin i ", MELODY), ("violin 2", COUNTER), ("violin ii", COUNTER), ("violoncello", BASS), ("cello", BASS),
-    ("contrabass", BASS), ("viola", INNER), ("bridge", COUNTER), ("counter", COUNTER), ("alto", COUNTER), ("tenor", INNER), ("strings", INNER),
-    ("pad", INNER), ("inner", INNER), ("bass", BASS), ("soprano", MELODY), ("melody", MELODY), ("voice", MELODY), ("voc", MELODY),
-    ("chant", MELODY), ("gesang", MELODY), ("sing", MELODY), ("canto", MELODY), ("lied", MELODY), ("flute", MELODY), ("oboe", MELODY),
-    ("clarinet", MELODY), ("violin", MELODY), ("lead", MELODY), ("mel", MELODY), ("up", KEYS), ("low", KEYS), ("down", KEYS), ("rh", KEYS), ("lh", KEYS),
+    ("drum", DRUMS), ("perc", DRUMS), ("piano", KEYS), ("klavier", KEYS), ("keys", KEYS), ("guitar", KEYS),
+    ("organ", KEYS), ("harp", KEYS), ("violin 1", MELODY), ("violin i ", MELODY), ("violin 2", COUNTER),
+    ("violin ii", COUNTER), ("violoncello", BASS), ("cello", BASS), ("contrabass", BASS), ("viola", INNER),
+    ("bridge", COUNTER), ("counter", COUNTER), ("alto", COUNTER), ("tenor", INNER), ("strings", INNER),
+    ("pad", INNER), ("inner", INNER), ("bass", BASS), ("soprano", MELODY), ("melody", MELODY), ("voice", MELODY),
+    ("voc", MELODY), ("chant", MELODY), ("gesang", MELODY), ("sing", MELODY), ("canto", MELODY), ("lied", MELODY),
+    ("flute", MELODY), ("oboe", MELODY), ("clarinet", MELODY), ("violin", MELODY), ("lead", MELODY),
+    ("mel", MELODY), ("up", KEYS), ("low", KEYS), ("down", KEYS), ("rh", KEYS), ("lh", KEYS),
 )  # fmt: skip
 """First word found in a track's name -> part."""
 
@@ -87,7 +90,6 @@ class Song:
     key_given: bool = False
     chords_given: bool = False
     played: bool = False  # timing and velocity come from a player: micro and velocity may be learned
-    extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -118,7 +120,11 @@ def assign_parts(tracks: list[Track], style: str = "") -> list[int]:
     if len(tracks) == 1 and singing[0] and not tracks[0].is_drums:
         return [MELODY]
     keyboard = len(tracks) > 1 and all(track.program is not None and track.program < 8 for track in tracks)
-    four_voices = len(tracks) == 4 and all(_notes_per_onset(track) < 1.3 for track in tracks) and means == sorted(means, reverse=True)
+    four_voices = (
+        len(tracks) == 4
+        and all(_notes_per_onset(track) < 1.3 for track in tracks)
+        and means == sorted(means, reverse=True)
+    )
     for index, track in enumerate(tracks):
         name = f"{track.name.lower()} "
         word = next((part for word, part in PART_WORDS if word in name), None)
@@ -132,7 +138,9 @@ def assign_parts(tracks: list[Track], style: str = "") -> list[int]:
             parts.append(KEYS)
         elif track.program is not None and 32 <= track.program < 40:
             parts.append(BASS)
-        elif _notes_per_onset(track) >= 1.3 or (len(tracks) == 2 and index == 1 and means[1] < means[0] - 5 and means[1] < 58):
+        elif _notes_per_onset(track) >= 1.3 or (
+            len(tracks) == 2 and index == 1 and means[1] < means[0] - 5 and means[1] < 58
+        ):
             parts.append(KEYS)
         elif means[index] == max(means) and means[index] > 60:
             parts.append(MELODY)
@@ -145,7 +153,15 @@ def _notes_per_onset(track: Track) -> float:
     return len(track.notes) / max(1, len({note.tick for note in track.notes}))
 
 
-def song_of_score(score: Score, *, name: str = "", set_name: str = "", split: str = "test", style: str = "", played: bool | None = None) -> Song | None:
+def song_of_score(
+    score: Score,
+    *,
+    name: str = "",
+    set_name: str = "",
+    split: str = "test",
+    style: str = "",
+    played: bool | None = None,
+) -> Song | None:
     """Turn a score into a song; None when it holds fewer than 4 notes.
 
     played None = decide by the notes: more than 3 velocities and onsets off the grid.
@@ -157,9 +173,20 @@ def song_of_score(score: Score, *, name: str = "", set_name: str = "", split: st
     for track, part in zip(tracks, assign_parts(tracks, style), strict=True):
         block = np.array([(n.tick, part, n.pitch, n.velocity, n.duration) for n in track.notes], dtype=np.int32)
         rows.append(split_bass(block) if part == KEYS else block)
-    metres = [(tick, *beat_of(metre.beats, metre.unit)) for tick, metre in score.metres] or [(0, 4, TICKS_PER_QUARTER)]
+    metres = [(tick, *beat_of(metre.beats, metre.unit)) for tick, metre in score.metres] or [
+        (0, 4, TICKS_PER_QUARTER)
+    ]
     tempos = [(tick, bpm) for tick, bpm in score.tempos] or [(0, 120.0)]
-    song = Song(name, set_name, split, style_of(style), np.concatenate(rows), np.array(metres, np.int32), np.zeros((0, 3), np.int32), np.array(tempos, np.float64))
+    song = Song(
+        name,
+        set_name,
+        split,
+        style_of(style),
+        np.concatenate(rows),
+        np.array(metres, np.int32),
+        np.zeros((0, 3), np.int32),
+        np.array(tempos, np.float64),
+    )
     finish(song)
     if played is None:
         offset = np.abs((song.notes[:, 0] + 20) % UNIT - 20)
@@ -178,11 +205,13 @@ def finish(song: Song) -> None:
     if not song.key_given:
         song.key_root, song.key_minor = estimate_key(pitched)
     if not song.chords_given:
-        song.chords = estimate_chords(pitched, song.metres, per_beat=STYLE_NAMES[song.style : song.style + 1] in (("chorale",), ("hymn",)))
+        song.chords = estimate_chords(
+            pitched, song.metres, per_beat=STYLE_NAMES[song.style : song.style + 1] in (("chorale",), ("hymn",))
+        )
 
 
 def tidy(notes: IntArray) -> IntArray:
-    """Map drums, clip ranges, sort by (unit, part, pitch); of equal rows the longest note stays. Starts at tick >= 0."""
+    """Map drums, clip ranges, sort by (unit, part, pitch); of equal rows the longest note stays."""
     notes = notes.astype(np.int32, copy=True)
     drums = notes[:, 1] == DRUMS
     table = np.arange(128)
@@ -211,21 +240,26 @@ def split_bass(block: IntArray) -> IntArray:
 
 # -- estimates ---------------------------------------------------------------------------------------------------
 
-_MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])  # Krumhansl and Kessler 1982
+_MAJOR = np.array(
+    [6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88]
+)  # Krumhansl and Kessler 1982
 _MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
 
 
 def estimate_key(notes: IntArray) -> tuple[int, bool]:
     """(root, minor) whose Krumhansl profile correlates best with the time that each pitch class sounds."""
     weights = np.bincount(notes[:, 2] % 12, weights=np.minimum(notes[:, 4], 4 * TICKS_PER_QUARTER), minlength=12)
-    scores = [np.corrcoef(weights, np.roll(profile, root))[0, 1] for profile in (_MAJOR, _MINOR) for root in range(12)]
+    scores = [
+        np.corrcoef(weights, np.roll(profile, root))[0, 1] for profile in (_MAJOR, _MINOR) for root in range(12)
+    ]
     best = int(np.argmax(np.nan_to_num(scores)))
     return best % 12, best >= 12
 
 
 _TEMPLATES: list[tuple[int, tuple[int, ...], float]] = [
-    (0, (0, 4, 7), 0.0), (1, (0, 3, 7), 0.0), (6, (0, 4, 7, 10), -0.03), (5, (0, 3, 7, 10), -0.06), (2, (0, 3, 6), -0.06),
-    (4, (0, 4, 7, 11), -0.06), (8, (0, 3, 6, 9), -0.08), (7, (0, 3, 6, 10), -0.06), (3, (0, 4, 8), -0.1),
+    (0, (0, 4, 7), 0.0), (1, (0, 3, 7), 0.0), (6, (0, 4, 7, 10), -0.03), (5, (0, 3, 7, 10), -0.06),
+    (2, (0, 3, 6), -0.06), (4, (0, 4, 7, 11), -0.06), (8, (0, 3, 6, 9), -0.08), (7, (0, 3, 6, 10), -0.06),
+    (3, (0, 4, 8), -0.1),
 ]  # fmt: skip
 _TONES = np.zeros((len(_TEMPLATES) * 12, 12))
 for _index, (_, _intervals, _) in enumerate(_TEMPLATES):
@@ -317,7 +351,9 @@ def load_set(path: str | Path, cache: str | Path | None = None) -> list[Song]:
     stored = None
     if cache is not None and path.is_file():
         stat = path.stat()
-        mark = hashlib.sha256(f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{_CACHE_VERSION}".encode()).hexdigest()[:16]
+        mark = hashlib.sha256(
+            f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{_CACHE_VERSION}".encode()
+        ).hexdigest()[:16]
         stored = Path(cache) / f"songs-{path.stem}-{mark}.npz"
         if stored.exists():
             return _load_songs(stored)
@@ -370,7 +406,14 @@ def _read_songs(path: Path) -> Iterator[Song]:
         else:
             if ident in chords or row.get("style") == "carol":
                 score.tracks = _lead_sheet(score.tracks)
-            song = song_of_score(score, name=ident, set_name=set_name, split=row.get("split", "test"), style=row.get("style", ""), played=set_name == "groove_drums" if meta else None)
+            song = song_of_score(
+                score,
+                name=ident,
+                set_name=set_name,
+                split=row.get("split", "test"),
+                style=row.get("style", ""),
+                played=set_name == "groove_drums" if meta else None,
+            )
             if song and ident in chords:
                 _given_chords(song, chords[ident])
             if song and row.get("key"):
@@ -407,14 +450,18 @@ def _given_key(song: Song, text: str) -> None:
     song.key_root, song.key_minor, song.key_given = key.tonic, key.is_minor, True
 
 
-def _annotated_song(score: Score, labels: dict[str, Any], ident: str, set_name: str, row: dict[str, Any]) -> Song | None:
+def _annotated_song(
+    score: Score, labels: dict[str, Any], ident: str, set_name: str, row: dict[str, Any]
+) -> Song | None:
     """A song whose beats, chords and key stand in annotations: seconds become ticks, 480 to the labelled beat."""
     tempo = score.tempo_map()
     beats = np.array(labels["beat_midi"], dtype=np.float64)
     times = beats[:, 0]
     step = float(np.median(np.diff(times)))
     lead = int(np.ceil(max(0.0, times[0]) / step / 4)) * 4 + 4  # whole bars before the first label
-    grid_times = np.concatenate((times[0] - step * np.arange(lead, 0, -1), times, times[-1] + step * np.arange(1, 65)))
+    grid_times = np.concatenate(
+        (times[0] - step * np.arange(lead, 0, -1), times, times[-1] + step * np.arange(1, 65))
+    )
     grid_ticks = np.arange(len(grid_times)) * TICKS_PER_QUARTER
 
     def ticks_at(seconds: NDArray[np.floating]) -> IntArray:
@@ -425,7 +472,16 @@ def _annotated_song(score: Score, labels: dict[str, Any], ident: str, set_name: 
     for track, part in zip(tracks, assign_parts(tracks), strict=True):
         start = ticks_at(np.array([tempo.ns_at(n.tick) for n in track.notes]) / 1e9)
         end = ticks_at(np.array([tempo.ns_at(n.end) for n in track.notes]) / 1e9)
-        block = np.stack((start, np.full_like(start, part), np.array([n.pitch for n in track.notes]), np.array([n.velocity for n in track.notes]), np.maximum(1, end - start)), axis=1)
+        block = np.stack(
+            (
+                start,
+                np.full_like(start, part),
+                np.array([n.pitch for n in track.notes]),
+                np.array([n.velocity for n in track.notes]),
+                np.maximum(1, end - start),
+            ),
+            axis=1,
+        )
         rows.append(split_bass(block) if part == KEYS else block)
     if not rows:
         return None
@@ -433,7 +489,11 @@ def _annotated_song(score: Score, labels: dict[str, Any], ident: str, set_name: 
     metres: list[tuple[int, int, int]] = []
     for here, following in zip(downs, downs[1:], strict=False):
         gap = int(min(16, following - here))
-        if not metres or metres[-1][1] != gap or (here * TICKS_PER_QUARTER - metres[-1][0]) % (gap * TICKS_PER_QUARTER):
+        if (
+            not metres
+            or metres[-1][1] != gap
+            or (here * TICKS_PER_QUARTER - metres[-1][0]) % (gap * TICKS_PER_QUARTER)
+        ):
             metres.append((int(here) * TICKS_PER_QUARTER, gap, TICKS_PER_QUARTER))
     if not metres:
         metres = [(lead * TICKS_PER_QUARTER, 4, TICKS_PER_QUARTER)]
@@ -443,8 +503,18 @@ def _annotated_song(score: Score, labels: dict[str, Any], ident: str, set_name: 
     for start, _, symbol in labels.get("chord_midi", []):
         chord = Chord.parse(symbol)
         chords.append((round(int(ticks_at(np.array([start]))[0]) / 240) * 240, chord.root, chord.quality))
-    song = Song(ident, set_name, row.get("split", "test"), style_of(row.get("style", "")), np.concatenate(rows), np.array(metres, np.int32),
-                np.array(chords or [(0, NO_ROOT, NO_CHORD)], np.int32), np.array([(0, 60.0 / step)]), chords_given=bool(chords), played=True)  # fmt: skip
+    song = Song(
+        ident,
+        set_name,
+        row.get("split", "test"),
+        style_of(row.get("style", "")),
+        np.concatenate(rows),
+        np.array(metres, np.int32),
+        np.array(chords or [(0, NO_ROOT, NO_CHORD)], np.int32),
+        np.array([(0, 60.0 / step)]),
+        chords_given=bool(chords),
+        played=True,
+    )
     keys = labels.get("key_audio") or []
     if keys:
         longest = max(keys, key=lambda key: key[1] - key[0])

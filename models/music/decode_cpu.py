@@ -3,7 +3,7 @@
     model = load_model("default")
     stream = model.stream(seed=7)
     conditions, limits = Conditions(), Limits()
-    note = stream.sample(conditions, limits, earliest_tick=0, epoch=0, index=0)   # Note or Rest; decides, does not feed
+    note = stream.sample(conditions, limits, earliest_tick=0, epoch=0, index=0)  # Note or Rest; feeds nothing
     stream.feed(note.tick, note.part, note.pitch, note.velocity, note.duration_ticks)
 
 Ticks are 480 to the quarter. A stream is a few KB of state: `snapshot` and `restore` are copies, so going back and
@@ -34,7 +34,19 @@ from . import kernels, weights
 from . import representation as rep
 from .windows import Batch
 
-__all__ = ["CLOSE", "OPEN", "SAMPLING", "Conditions", "Limits", "MusicModel", "Note", "Rest", "Snapshot", "Stream", "load_model"]
+__all__ = [
+    "CLOSE",
+    "OPEN",
+    "SAMPLING",
+    "Conditions",
+    "Limits",
+    "MusicModel",
+    "Note",
+    "Rest",
+    "Snapshot",
+    "Stream",
+    "load_model",
+]
 
 OPEN = -1
 """Duration of a note whose end is not known yet: a human note at its onset."""
@@ -42,12 +54,20 @@ CLOSE = -2
 """Duration that says: the open note of this part and pitch has ended."""
 
 SAMPLING: dict[str, tuple[float, float]] = {
-    "part": (1.0, 1.0), "delta": (0.8, 0.9), "micro": (0.9, 0.95), "pitch": (0.95, 0.97), "velocity": (0.9, 0.98), "duration": (0.95, 0.97),
+    "part": (1.0, 1.0), "delta": (0.8, 0.9), "micro": (0.9, 0.95), "pitch": (0.95, 0.97), "velocity": (0.9, 0.98),
+    "duration": (0.95, 0.97),
 }  # fmt: skip
 """Temperature and top-p per head where the card says nothing. The user's temperature multiplies the first."""
 
 CHORDS = 256  # chords a timeline can hold
-_USUAL_DENSITY = {"melody": 1.3, "counter": 1.0, "inner": 1.0, "bass": 0.9, "keys": 2.7, "drums": 4.2}  # notes per quarter
+_USUAL_DENSITY = {
+    "melody": 1.3,
+    "counter": 1.0,
+    "inner": 1.0,
+    "bass": 0.9,
+    "keys": 2.7,
+    "drums": 4.2,
+}  # notes per quarter
 
 
 class Note(NamedTuple):
@@ -79,7 +99,7 @@ class Snapshot(NamedTuple):
 
 
 class Conditions:
-    """What the music is to be like. Everything may be left unsaid (None). Change it at any time, between any two notes.
+    """What the music is to be like. Everything may be left unsaid (None), and changed between any two notes.
 
     style: a style id, UNKNOWN_STYLE for any. temperature: the user's factor on every head, 1 = as tuned, 0.2..2.
     """
@@ -150,11 +170,16 @@ class Conditions:
             self.array[kernels.C_DENSITY] = rep.density_level(usual * 4.0 ** (2.0 * (amount - 0.5)))
 
     def set_density_level(self, level: int | None) -> None:
-        """Density as the model counts it: 0..7 for below 0.5, 1, 1.5, 2.5, 4, 6, 9 and above 9 own notes a quarter."""
+        """Density as the model counts it: 0..7 for below 0.5, 1, 1.5, 2.5, 4, 6, 9 and above own notes a quarter."""
         self.array[kernels.C_DENSITY] = rep.NO_DENSITY if level is None else min(rep.DENSITIES - 1, max(0, level))
 
-    def set_chords(self, ticks: NDArray[np.integer] | list[int], roots: NDArray[np.integer] | list[int], qualities: NDArray[np.integer] | list[int]) -> None:
-        """The chord timeline: chord i is in force from ticks[i] (rising) until the next. The last CHORDS entries count."""
+    def set_chords(
+        self,
+        ticks: NDArray[np.integer] | list[int],
+        roots: NDArray[np.integer] | list[int],
+        qualities: NDArray[np.integer] | list[int],
+    ) -> None:
+        """The chord timeline: chord i is in force from ticks[i] until the next. The last CHORDS entries count."""
         count = min(CHORDS, len(ticks))
         self.array[kernels.C_CHORDS] = count
         if count:
@@ -274,9 +299,13 @@ class Stream:
 
     def _digest(self) -> None:
         conditions = self._conditions
-        kernels.digest(self._weights, self._buffers, self._hidden, self._ahead, self._cells, conditions.array, conditions.chords)
+        kernels.digest(
+            self._weights, self._buffers, self._hidden, self._ahead, self._cells, conditions.array, conditions.chords
+        )
 
-    def sample(self, conditions: Conditions, limits: Limits, earliest_tick: int, epoch: int, index: int) -> Note | Rest:
+    def sample(
+        self, conditions: Conditions, limits: Limits, earliest_tick: int, epoch: int, index: int
+    ) -> Note | Rest:
         """Decide the next own note, not before `earliest_tick`; a Rest where the limits leave nothing.
 
         The draw depends on the state, the arguments and (seed, epoch, index) only. Feeds nothing.
@@ -287,8 +316,8 @@ class Stream:
             self._sampling[:, 0] = np.maximum(self._temperatures * self._factor, 0.01)
         self._digest()
         kernels.draw(
-            self._weights, self._buffers, self._ahead, self._cells, conditions.array, conditions.chords, self._sampling, limits.rows,
-            limits.drum_map, earliest_tick, self.seed, epoch, index,
+            self._weights, self._buffers, self._ahead, self._cells, conditions.array, conditions.chords,
+            self._sampling, limits.rows, limits.drum_map, earliest_tick, self.seed, epoch, index,
         )  # fmt: skip
         result = self._result
         if result[0] == 0:
@@ -304,7 +333,9 @@ class MusicModel:
         self.name = str(card.get("name", "model"))
         self.parameters = sum(value.size for value in tensors.values())
         self.weights = weights.quantise(tensors, card["config"], exact=exact)
-        self.sampling = SAMPLING | {name: (float(pair[0]), float(pair[1])) for name, pair in card.get("sampling", {}).items()}
+        self.sampling = SAMPLING | {
+            name: (float(pair[0]), float(pair[1])) for name, pair in card.get("sampling", {}).items()
+        }
 
     def stream(self, seed: int = 0) -> Stream:
         """A stream that has heard nothing; the music begins at tick 0 unless `begin` says otherwise."""
@@ -320,7 +351,7 @@ class MusicModel:
         return time.perf_counter() - begun
 
     def score(self, batch: Batch) -> tuple[NDArray[np.float64], int, int]:
-        """Teacher-forced bits per head (6,) summed over a batch of windows, the notes, and the notes with played timing.
+        """Teacher-forced bits per head (6,) summed over a batch, its notes, and its notes with played timing.
 
         Every window starts from the empty state.
         """
@@ -329,7 +360,9 @@ class MusicModel:
         size = self.weights.state.shape[0] * self.weights.state.shape[2]
         for window in range(len(batch.inputs)):
             hidden, ahead = np.zeros(size, np.float32), np.zeros(size, np.float32)
-            kernels.score(self.weights, buffers, hidden, ahead, *(np.ascontiguousarray(field[window]) for field in batch), bits)
+            kernels.score(
+                self.weights, buffers, hidden, ahead, *(np.ascontiguousarray(field[window]) for field in batch), bits
+            )
         return bits, int(batch.weight.sum()), int((batch.weight * batch.played).sum())
 
 
@@ -346,6 +379,6 @@ def load_model(name_or_path: str | Path = "default", *, exact: bool = False) -> 
     try:
         return MusicModel(card, weights.read_tensors(folder, card), exact=exact)
     except KeyError as error:
-        raise ModelError(f"the config in the card of {str(folder)!r} lacks {error}: install the model again") from error
-
-
+        raise ModelError(
+            f"the config in the card of {str(folder)!r} lacks {error}: install the model again"
+        ) from error

@@ -28,8 +28,8 @@ from .corpus import Song
 __all__ = ["ChordModel", "learn"]
 
 FAMILIES: dict[str, str] = {
-    "pop": "pop", "rock": "pop", "funk": "pop", "hiphop": "pop", "punk": "pop", "country": "pop", "reggae": "pop", "afro": "pop",
-    "jazz": "jazz", "soul": "jazz", "latin": "jazz", "ragtime": "jazz",
+    "pop": "pop", "rock": "pop", "funk": "pop", "hiphop": "pop", "punk": "pop", "country": "pop", "reggae": "pop",
+    "afro": "pop", "jazz": "jazz", "soul": "jazz", "latin": "jazz", "ragtime": "jazz",
 }  # fmt: skip
 """Style -> table; styles not named here use the general one."""
 
@@ -58,9 +58,18 @@ class ChordModel:
             data = json.loads(path.read_text("utf-8"))
             return cls({name: _Table(table) for name, table in data["tables"].items()})
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"the chord table {str(path)!r} cannot be read ({error}): install the package again") from error
+            raise ModelError(
+                f"the chord table {str(path)!r} cannot be read ({error}): install the package again"
+            ) from error
 
-    def next(self, style: str, key: Key, history: Sequence[tuple[int, int]], uniform: float, allowed: Collection[tuple[int, int]] | None = None) -> tuple[int, int]:
+    def next(
+        self,
+        style: str,
+        key: Key,
+        history: Sequence[tuple[int, int]],
+        uniform: float,
+        allowed: Collection[tuple[int, int]] | None = None,
+    ) -> tuple[int, int]:
         """(root, quality) of the next bar, drawn with `uniform` in [0, 1).
 
         history: the last chords, (root, quality), newest last, may be empty. allowed: the only chords to choose from.
@@ -75,7 +84,14 @@ class ChordModel:
         state = int(np.searchsorted(total, uniform * total[-1], side="right"))
         return _chord(min(state, STATES - 1), key.tonic)
 
-    def follow(self, weights12: NDArray[np.floating] | Sequence[float], previous_chord: tuple[int, int], key: Key, style: str, allowed: Collection[tuple[int, int]] | None = None) -> tuple[int, int]:
+    def follow(
+        self,
+        weights12: NDArray[np.floating] | Sequence[float],
+        previous_chord: tuple[int, int],
+        key: Key,
+        style: str,
+        allowed: Collection[tuple[int, int]] | None = None,
+    ) -> tuple[int, int]:
         """The most likely chord (root, quality) for what was heard.
 
         weights12: how much each pitch class sounded lately, any scale; all zero keeps the previous chord.
@@ -85,7 +101,9 @@ class ChordModel:
         if heard.sum() <= 0:
             return previous_chord if known else (key.tonic, int(key.is_minor))
         heard = np.roll(heard / heard.sum(), -key.tonic)
-        score = SHARPNESS * (_profiles() @ heard) + np.log(self._distribution(style, key, [previous_chord] if known else []))
+        score = SHARPNESS * (_profiles() @ heard) + np.log(
+            self._distribution(style, key, [previous_chord] if known else [])
+        )
         if known:
             score[_state(previous_chord, key.tonic)] += STAY
         permitted = _states(allowed, key.tonic)
@@ -164,13 +182,19 @@ def learn(songs: Iterable[Song]) -> dict[str, Any]:
         pieces[song.set] += 1
         chords = _bars(song)
         for name in (family, "general"):
-            tables = counts.setdefault(f"{name}/{'minor' if song.key_minor else 'major'}", [Counter(), Counter(), Counter()])
+            tables = counts.setdefault(
+                f"{name}/{'minor' if song.key_minor else 'major'}", [Counter(), Counter(), Counter()]
+            )
             for order in range(3):
                 for index in range(order, len(chords)):
                     run = tuple(state for state in chords[index - order : index + 1] if state is not None)
                     if len(run) == order + 1:
                         tables[order][run] += 1
-    result: dict[str, Any] = {"what": "chord per bar, counts; state = root above the tonic * 12 + quality", "pieces": dict(pieces), "tables": {}}
+    result: dict[str, Any] = {
+        "what": "chord per bar, counts; state = root above the tonic * 12 + quality",
+        "pieces": dict(pieces),
+        "tables": {},
+    }
     for name, tables in sorted(counts.items()):
         rows: dict[str, Any] = {"0": {str(run[0]): n for run, n in sorted(tables[0].items())}, "1": {}, "2": {}}
         for order in (1, 2):

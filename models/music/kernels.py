@@ -41,8 +41,21 @@ CONDITIONS = len(rep.CONDITIONS)
 INPUTS = EVENTS + CONDITIONS
 FAR = np.int64(1) << 60  # end of a note that still sounds
 
-INPUT_STARTS = np.concatenate(([0], np.cumsum([size for _, size in rep.EVENT_FIELDS + rep.CONDITIONS])))[:-1].astype(np.int64)
-_CHOICE_SIZES = [PARTS, DELTAS, rep.PHASES + 1, rep.BEATS + 1, rep.ROOTS, rep.QUALITIES, 129, MICROS, 128, rep.VELOCITIES]
+INPUT_STARTS = np.concatenate(([0], np.cumsum([size for _, size in rep.EVENT_FIELDS + rep.CONDITIONS])))[:-1].astype(
+    np.int64
+)
+_CHOICE_SIZES = [
+    PARTS,
+    DELTAS,
+    rep.PHASES + 1,
+    rep.BEATS + 1,
+    rep.ROOTS,
+    rep.QUALITIES,
+    129,
+    MICROS,
+    128,
+    rep.VELOCITIES,
+]
 CHOICE_STARTS = np.concatenate(([0], np.cumsum(_CHOICE_SIZES)))[:-1].astype(np.int64)
 PREFIX = np.array([0, 1, 7, 8, 9, 10], dtype=np.int64)
 COLUMN = np.array([0, 1, 7, 8, 9], dtype=np.int64)  # where the choice of a head stands among the choices
@@ -158,7 +171,7 @@ def gate(gates, inner, before, after, size):  # type: ignore[no-untyped-def]
 @njit(cache=True, fastmath=True, nogil=True)
 def step(w, b, inputs, before, after):  # type: ignore[no-untyped-def]
     """One event through the trunk: inputs (17,) classes; before, after (layers * H,)."""
-    layers, wide, size = w.state.shape
+    layers, _, size = w.state.shape
     embedded = w.embedding.shape[1]
     x = b.x[:embedded]
     x[:] = 0
@@ -168,7 +181,13 @@ def step(w, b, inputs, before, after):  # type: ignore[no-untyped-def]
     for layer in range(layers):
         start = layer * size
         if layer > 0:
-            matvec(w.inner[layer - 1], w.inner_scale[layer - 1], w.input_bias[layer], after[start - size : start], b.gates)
+            matvec(
+                w.inner[layer - 1],
+                w.inner_scale[layer - 1],
+                w.input_bias[layer],
+                after[start - size : start],
+                b.gates,
+            )
         matvec(w.state[layer], w.state_scale[layer], w.state_bias[layer], before[start : start + size], b.inner)
         gate(b.gates, b.inner, before[start : start + size], after[start : start + size], size)
 
@@ -363,7 +382,9 @@ def feed(hidden, ahead, cells, tick, part, pitch, velocity, duration, kind):  # 
     cells[EVENT + 1] = delta_of(cells[UNIT_NOW], unit)
     cells[EVENT + 2] = micro
     cells[EVENT + 3] = pitch
-    cells[EVENT + 4] = rep.NO_VELOCITY if kind == rep.KIND_CLOSE else min(rep.VELOCITIES - 1, velocity // rep.VELOCITY_STEP)
+    cells[EVENT + 4] = (
+        rep.NO_VELOCITY if kind == rep.KIND_CLOSE else min(rep.VELOCITIES - 1, velocity // rep.VELOCITY_STEP)
+    )
     if kind == rep.KIND_OPEN:
         cells[EVENT + 5] = rep.OPEN
         hold(cells, tick, part, pitch, FAR)
@@ -411,7 +432,8 @@ def free_at(cells, part, voices, tick):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, fastmath=True, nogil=True)
 def draw(w, b, ahead, cells, conditions, chords, sampling, limits, drum_map, earliest, seed, epoch, index):  # type: ignore[no-untyped-def]
-    """Decide the next own note, after `digest`. sampling (6, 2) fp32: temperature and top-p per head; limits (PARTS, 7).
+    """Decide the next own note, after `digest`. sampling (6, 2) fp32: temperature and top-p per head;
+    limits (PARTS, 7).
 
     b.result = (1, tick, part, pitch, velocity, duration) for a note, (0, until) for a rest.
     """
@@ -446,7 +468,9 @@ def draw(w, b, ahead, cells, conditions, chords, sampling, limits, drum_map, ear
                 scores[i] = logits[i]
         else:
             for i in range(rep.DURATIONS):
-                scores[i] = logits[i] if i == 0 or row[L_LONGEST] <= 0 or DURATION_TICKS[i] <= row[L_LONGEST] else NEVER
+                scores[i] = (
+                    logits[i] if i == 0 or row[L_LONGEST] <= 0 or DURATION_TICKS[i] <= row[L_LONGEST] else NEVER
+                )
         choice = pick(scores, SIZES[k], sampling[k, 0], sampling[k, 1], uniform(seed, epoch, index, k))
         if choice < 0:
             result[0], result[1] = 0, max(begin, earliest + 12 * UNIT)
@@ -457,7 +481,9 @@ def draw(w, b, ahead, cells, conditions, chords, sampling, limits, drum_map, ear
             begin = b.begins[part]
             # the smallest unit whose last micro step is not before begin; own notes of one unit rise in (part, pitch)
             first = max(-((TOP_MICRO - begin) // UNIT), unit_now)
-            if first == cells[OWN_UNIT] and (part < cells[OWN_PART] or (part == cells[OWN_PART] and cells[OWN_PITCH] >= row[L_HIGH])):
+            if first == cells[OWN_UNIT] and (
+                part < cells[OWN_PART] or (part == cells[OWN_PART] and cells[OWN_PITCH] >= row[L_HIGH])
+            ):
                 first += 1
         elif k == 1:
             unit = unit_of(unit_now, choice)
@@ -484,7 +510,9 @@ def draw(w, b, ahead, cells, conditions, chords, sampling, limits, drum_map, ear
                 duration = legato(unit, tick, duration)
             if row[L_LONGEST] > 0:
                 duration = min(duration, row[L_LONGEST])
-            velocity = choices[9] * rep.VELOCITY_STEP + np.int64(uniform(seed, epoch, index, HEADS) * rep.VELOCITY_STEP)
+            velocity = choices[9] * rep.VELOCITY_STEP + np.int64(
+                uniform(seed, epoch, index, HEADS) * rep.VELOCITY_STEP
+            )
             result[0], result[1], result[2], result[3] = 1, tick, part, choices[8]
             result[4], result[5] = min(127, max(1, velocity)), max(1, duration)
         k += 1
@@ -518,7 +546,7 @@ def allowed(mask, row, part, low, root, quality, drum_map):  # type: ignore[no-u
 
 @njit(cache=True, fastmath=True, nogil=True)
 def score(w, b, hidden, ahead, inputs, targets, onset, key_root, last, low, stay, weight, played, bits):  # type: ignore[no-untyped-def]
-    """Add the bits of every head over a window (fields as in windows.Batch, one window) to bits (6,); the state goes on."""
+    """Add the bits of every head over a window (fields as in windows.Batch) to bits (6,); the state goes on."""
     size = w.state.shape[2]
     for t in range(len(inputs)):
         step(w, b, inputs[t], hidden, ahead)

@@ -29,10 +29,10 @@ from aigc_music.core.theory import CHORD_QUALITIES
 from aigc_music.core.time import TICKS_PER_QUARTER
 
 __all__ = [
-    "CLOSE", "CONDITIONS", "DELTAS", "DURATIONS", "DURATION_TICKS", "EVENT_FIELDS", "HEADS", "KIND_CLOSE", "KIND_OPEN",
-    "KIND_OWN", "KIND_START", "MICROS", "MICRO_STEP", "NO_MICRO", "NO_PITCH", "OPEN", "PARTS", "UNIT", "VELOCITIES",
-    "VERSION", "beat_of", "decode_delta", "decode_duration", "decode_onset", "decode_velocity", "delta_class",
-    "density_level", "duration_class", "key_id", "onset_classes", "tempo_bucket", "velocity_bin",
+    "CLOSE", "CONDITIONS", "DELTAS", "DURATIONS", "DURATION_TICKS", "EVENT_FIELDS", "HEADS", "KIND_CLOSE",
+    "KIND_OPEN", "KIND_OWN", "KIND_START", "MICROS", "MICRO_STEP", "NO_MICRO", "NO_PITCH", "OPEN", "PARTS", "UNIT",
+    "VELOCITIES", "VERSION", "beat_of", "decode_delta", "decode_duration", "decode_onset", "decode_velocity",
+    "delta_class", "density_level", "duration_class", "key_id", "onset_classes", "tempo_bucket", "velocity_bin",
 ]  # fmt: skip
 
 VERSION = 1
@@ -67,7 +67,8 @@ CLOSE = DURATIONS + 1  # input only: it has stopped
 NO_DURATION = DURATIONS + 2
 
 HEADS: tuple[tuple[str, int], ...] = (
-    ("part", PARTS), ("delta", DELTAS), ("micro", MICROS), ("pitch", 128), ("velocity", VELOCITIES), ("duration", DURATIONS),
+    ("part", PARTS), ("delta", DELTAS), ("micro", MICROS), ("pitch", 128), ("velocity", VELOCITIES),
+    ("duration", DURATIONS),
 )  # fmt: skip
 
 KIND_OWN, KIND_OPEN, KIND_CLOSE, KIND_START = 0, 1, 2, 3
@@ -75,7 +76,8 @@ NO_PART = PARTS
 KINDS = 4 * (PARTS + 1)  # kind * (PARTS + 1) + part
 
 EVENT_FIELDS: tuple[tuple[str, int], ...] = (
-    ("kind", KINDS), ("delta", DELTAS), ("micro", MICROS + 1), ("pitch", 129), ("velocity", VELOCITIES + 1), ("duration", DURATIONS + 3),
+    ("kind", KINDS), ("delta", DELTAS), ("micro", MICROS + 1), ("pitch", 129), ("velocity", VELOCITIES + 1),
+    ("duration", DURATIONS + 3),
 )  # fmt: skip
 """Name and number of classes of what describes an event at the input of the network."""
 
@@ -95,8 +97,9 @@ NO_DENSITY = DENSITIES
 NO_PARTS = 1 << PARTS
 
 CONDITIONS: tuple[tuple[str, int], ...] = (
-    ("style", UNKNOWN_STYLE + 1), ("key", NO_KEY + 1), ("phase", PHASES + 1), ("beat", BEATS + 1), ("beats", BEATS + 1), ("beat_units", PHASES + 2),
-    ("tempo", TEMPOS + 1), ("root", ROOTS), ("quality", QUALITIES), ("density", DENSITIES + 1), ("parts", NO_PARTS + 1),
+    ("style", UNKNOWN_STYLE + 1), ("key", NO_KEY + 1), ("phase", PHASES + 1), ("beat", BEATS + 1),
+    ("beats", BEATS + 1), ("beat_units", PHASES + 2), ("tempo", TEMPOS + 1), ("root", ROOTS),
+    ("quality", QUALITIES), ("density", DENSITIES + 1), ("parts", NO_PARTS + 1),
 )  # fmt: skip
 """Conditions at every event, each with a class for 'not said'. beat_units: grid units per beat, 0 = not said."""
 

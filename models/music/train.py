@@ -34,9 +34,10 @@ __all__ = ["SHARES", "Progress", "export", "train"]
 
 SHARES: Mapping[str, float] = {
     "pop909": 0.31, "openscore_lieder": 0.16, "openscore_quartets": 0.10, "mutopia": 0.10, "groove_drums": 0.11,
-    "jsb_chorales": 0.06, "open_hymnal": 0.05, "openewld_leadsheets": 0.05, "chopin_first_editions": 0.05, "season_songs": 0.01,
+    "jsb_chorales": 0.06, "open_hymnal": 0.05, "openewld_leadsheets": 0.05, "chopin_first_editions": 0.05,
+    "season_songs": 0.01,
 }  # fmt: skip
-"""The sets of the shipped model and their share of what is drawn: small sets more often than their size would give."""
+"""The sets of the shipped model and their share of what is drawn: small sets more than their size would give."""
 
 BATCHES: tuple[tuple[float, int], ...] = ((0.0, 8), (0.35, 16), (0.7, 24))
 """From which share of the time how many windows make a step: many small steps first, less gradient noise later."""
@@ -97,14 +98,21 @@ def train(
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
     decayed = [p for p in network.parameters() if p.ndim > 1]
     plain = [p for p in network.parameters() if p.ndim < 2]
-    optimiser = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}], lr=PEAK_RATE, betas=(0.9, 0.98), fused=True)
+    optimiser = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}],
+        lr=PEAK_RATE,
+        betas=(0.9, 0.98),
+        fused=True,
+    )
     rng = np.random.default_rng(seed)
     step, notes, used = 0, 0, 0.0
     path = out / "checkpoint.pt"
     if path.exists():
         state = torch.load(path, weights_only=False)
         if state["config"] != config.as_dict():
-            raise UsageError(f"the run in {str(out)!r} has sizes {state['config']}: give the same ones, or another folder")
+            raise UsageError(
+                f"the run in {str(out)!r} has sizes {state['config']}: give the same ones, or another folder"
+            )
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
         average, step, notes, used = state["average"], state["step"], state["notes"], state["used"]
@@ -118,10 +126,17 @@ def train(
             log.write(json.dumps(row) + "\n")
             log.flush()
             if not quiet:
-                print(json.dumps(row), file=sys.stderr, flush=True)
+                print(json.dumps(row), file=sys.stderr, flush=True)  # noqa: T201
 
-        say({"start": datetime.now(UTC).isoformat(timespec="seconds"), "songs": len(train_songs), "train_notes": corpus.notes, "step": step,
-             "parameters": sum(p.numel() for p in network.parameters())})  # fmt: skip
+        say(
+            {
+                "start": datetime.now(UTC).isoformat(timespec="seconds"),
+                "songs": len(train_songs),
+                "train_notes": corpus.notes,
+                "step": step,
+                "parameters": sum(p.numel() for p in network.parameters()),
+            }
+        )
         while True:
             now = time.monotonic()
             used = start_used + now - began
@@ -134,7 +149,11 @@ def train(
                 last_valid = time.monotonic()
             if done >= 1.0:
                 break
-            rate = PEAK_RATE * min(1.0, (step + 1) / WARM_UP) * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * done)))
+            rate = (
+                PEAK_RATE
+                * min(1.0, (step + 1) / WARM_UP)
+                * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * done)))
+            )
             for group in optimiser.param_groups:
                 group["lr"] = rate
             windows = next(count for share, count in reversed(BATCHES) if done >= share)
@@ -158,15 +177,24 @@ def train(
             counted += float(count)
             drawn += [float(count), float(count), played, float(count), played, float(count)]
             if now - last_log > 30.0:
-                heads = {name: round(float(totals[i] / max(1.0, drawn[i])), 3) for i, (name, _) in enumerate(rep.HEADS)}
+                heads = {
+                    name: round(float(totals[i] / max(1.0, drawn[i])), 3) for i, (name, _) in enumerate(rep.HEADS)
+                }
                 left = 60.0 * minutes - used
-                say(Progress(step, notes, round(done, 4), round(left), round(float(totals.sum() / counted), 3), heads)._asdict() | {"rate": round(rate, 6)})
+                say(
+                    Progress(
+                        step, notes, round(done, 4), round(left), round(float(totals.sum() / counted), 3), heads
+                    )._asdict()
+                    | {"rate": round(rate, 6)}
+                )
                 totals, counted, drawn, last_log = np.zeros(len(rep.HEADS)), 0.0, np.zeros(len(rep.HEADS)), now
     return path
 
 
-def gather(data: Sequence[str | Path], shares: Mapping[str, float] | None, cache: str | Path | None) -> tuple[list[Song], dict[str, float] | None]:
-    """Songs of all the places in `data`, near duplicates outside the train part left out, and the weight of each set."""
+def gather(
+    data: Sequence[str | Path], shares: Mapping[str, float] | None, cache: str | Path | None
+) -> tuple[list[Song], dict[str, float] | None]:
+    """Songs of all the places in `data`, near duplicates outside train left out, and the weight of each set."""
     wanted = SHARES if shares is None else shares
     paths: list[Path] = []
     songs: list[Song] = []
@@ -180,9 +208,13 @@ def gather(data: Sequence[str | Path], shares: Mapping[str, float] | None, cache
             paths.append(place)
     for path in paths:
         skip = near_duplicates(path.parent)
-        songs += [song for song in load_set(path, cache) if song.split == "train" or (song.set, song.name) not in skip]
+        songs += [
+            song for song in load_set(path, cache) if song.split == "train" or (song.set, song.name) not in skip
+        ]
     if not songs:
-        raise UsageError(f"nothing to train on in {', '.join(map(str, data))}: give a folder of sets, or of MIDI files")
+        raise UsageError(
+            f"nothing to train on in {', '.join(map(str, data))}: give a folder of sets, or of MIDI files"
+        )
     if weights is not None:
         weights |= {song.set: 0.05 for song in songs if song.set not in weights}
     return songs, weights
@@ -224,12 +256,30 @@ def _validate(network: Any, average: dict[str, Any], batches: dict[str, Batch]) 
     return result
 
 
-def _save(path: Path, network: Any, optimiser: Any, average: dict[str, Any], config: Any, step: int, notes: int, used: float, rng: np.random.Generator) -> None:
+def _save(
+    path: Path,
+    network: Any,
+    optimiser: Any,
+    average: dict[str, Any],
+    config: Any,
+    step: int,
+    notes: int,
+    used: float,
+    rng: np.random.Generator,
+) -> None:
     import torch
 
     part = path.with_suffix(f".{os.getpid()}.part")
-    state = {"network": network.state_dict(), "optimiser": optimiser.state_dict(), "average": average, "config": config.as_dict(),
-             "step": step, "notes": notes, "used": used, "random": rng.bit_generator.state}  # fmt: skip
+    state = {
+        "network": network.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "average": average,
+        "config": config.as_dict(),
+        "step": step,
+        "notes": notes,
+        "used": used,
+        "random": rng.bit_generator.state,
+    }
     torch.save(state, part)
     part.replace(path)
 
@@ -257,7 +307,10 @@ def export(checkpoint: str | Path, folder: str | Path, card: Mapping[str, Any]) 
         "date": datetime.now(UTC).date().isoformat(),
         "sha256": hashlib.sha256(blob).hexdigest(),
     } | dict(card)
-    for name, content in (("weights.safetensors", blob), ("card.json", json.dumps(facts, indent=1, ensure_ascii=False).encode() + b"\n")):
+    for name, content in (
+        ("weights.safetensors", blob),
+        ("card.json", json.dumps(facts, indent=1, ensure_ascii=False).encode() + b"\n"),
+    ):
         part = folder / f"{name}.part"
         part.write_bytes(content)
         part.replace(folder / name)
@@ -267,7 +320,9 @@ def export(checkpoint: str | Path, folder: str | Path, card: Mapping[str, Any]) 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of `python -m models.music.train`."""
     parser = argparse.ArgumentParser(prog="models.music.train", description="Train the music network.")
-    parser.add_argument("--data", nargs="+", required=True, help="sets, folders or zips of MIDI, or a folder of music_*.zip")
+    parser.add_argument(
+        "--data", nargs="+", required=True, help="sets, folders or zips of MIDI, or a folder of music_*.zip"
+    )
     parser.add_argument("--out", required=True, help="folder of the run (checkpoint, log); an unfinished run goes on")
     parser.add_argument("--minutes", type=float, default=25.0, help="training time in all (default 25)")
     parser.add_argument("--seed", type=int, default=1)
@@ -277,7 +332,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--export", help="folder for weights.safetensors and card.json when done")
     options = parser.parse_args(arguments)
-    path = train(options.data, options.out, minutes=options.minutes, seed=options.seed, hidden=options.hidden, layers=options.layers, cache=options.cache, threads=options.threads)
+    path = train(
+        options.data,
+        options.out,
+        minutes=options.minutes,
+        seed=options.seed,
+        hidden=options.hidden,
+        layers=options.layers,
+        cache=options.cache,
+        threads=options.threads,
+    )
     if options.export:
         export(path, options.export, {"seed": options.seed})
     return 0

@@ -35,33 +35,49 @@ def read_card(folder: Path) -> dict[str, Any]:
     try:
         card: dict[str, Any] = json.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise ModelError(f"{str(folder)!r} has no readable card.json ({error.strerror}): a model is a folder with weights.safetensors and card.json") from error
+        raise ModelError(
+            f"{str(folder)!r} has no readable card.json ({error.strerror}): "
+            "a model is a folder with weights.safetensors and card.json"
+        ) from error
     except ValueError as error:
         raise ModelError(f"{str(path)!r} is not JSON ({error}): install the model again") from error
     if card.get("kind") != "music" or card.get("network") != "gru":
-        raise ModelError(f"{str(path)!r} describes a {card.get('kind')!r} model of network {card.get('network')!r}: music models of network 'gru' can be played")
+        raise ModelError(
+            f"{str(path)!r} describes a {card.get('kind')!r} model of network {card.get('network')!r}: "
+            "music models of network 'gru' can be played"
+        )
     if card.get("representation") != rep.VERSION:
-        raise ModelError(f"model {card.get('name')!r} speaks representation {card.get('representation')!r}, this version reads {rep.VERSION}: train it again or take a newer model")
+        raise ModelError(
+            f"model {card.get('name')!r} speaks representation {card.get('representation')!r}, "
+            f"this version reads {rep.VERSION}: train it again or take a newer model"
+        )
     return card
 
 
 def read_tensors(folder: Path, card: dict[str, Any]) -> Tensors:
-    """The weights as fp32, after the checksum and all shapes have been checked against the card. ModelError otherwise."""
+    """The weights as fp32, after checksum and shapes were checked against the card. ModelError otherwise."""
     path = folder / "weights.safetensors"
     try:
         blob = path.read_bytes()
     except OSError as error:
-        raise ModelError(f"no readable weights at {str(path)!r} ({error.strerror}): install the model again") from error
+        raise ModelError(
+            f"no readable weights at {str(path)!r} ({error.strerror}): install the model again"
+        ) from error
     digest = hashlib.sha256(blob).hexdigest()
     if digest != card.get("sha256"):
-        raise ModelError(f"{str(path)!r} has sha256 {digest[:12]}..., its card says {str(card.get('sha256'))[:12]}...: weights and card do not belong together, install the model again")
+        raise ModelError(
+            f"{str(path)!r} has sha256 {digest[:12]}..., its card says {str(card.get('sha256'))[:12]}...: "
+            "weights and card do not belong together, install the model again"
+        )
     tensors = parse_safetensors(blob, str(path))
     wanted = shapes(card["config"])
     for name, shape in wanted.items():
         if name not in tensors:
             raise ModelError(f"{str(path)!r} lacks the tensor {name!r} that its card's config asks for")
         if tensors[name].shape != shape:
-            raise ModelError(f"tensor {name!r} in {str(path)!r} has shape {tensors[name].shape}, its card's config asks for {shape}")
+            raise ModelError(
+                f"tensor {name!r} in {str(path)!r} has shape {tensors[name].shape}, its config asks for {shape}"
+            )
     return {name: tensors[name] for name in wanted}
 
 
@@ -81,7 +97,9 @@ def parse_safetensors(blob: bytes, name: str) -> Tensors:
                 raw = (raw.astype(np.uint32) << 16).view(np.float32)
             result[key] = raw.astype(np.float32).reshape(entry["shape"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{name!r} is not a safetensors file of bf16, fp16 or fp32 tensors ({error}): install the model again") from error
+        raise ModelError(
+            f"{name!r} is not a safetensors file of bf16, fp16 or fp32 tensors ({error}): install the model again"
+        ) from error
     return result
 
 
@@ -107,7 +125,12 @@ def shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
     for index, (name, size) in enumerate(rep.HEADS):
         width = head_width(config, name)
         outputs = PITCH_OUTPUTS if name == "pitch" else size
-        result |= {f"hidden.{name}.weight": (width, h), f"hidden.{name}.bias": (width,), f"outputs.{name}.weight": (outputs, width), f"outputs.{name}.bias": (outputs,)}
+        result |= {
+            f"hidden.{name}.weight": (width, h),
+            f"hidden.{name}.bias": (width,),
+            f"outputs.{name}.weight": (outputs, width),
+            f"outputs.{name}.bias": (outputs,),
+        }
         if PREFIX[index]:
             result[f"tables.{name}"] = (starts[int(PREFIX[index])], width)
     return result
@@ -131,7 +154,10 @@ def quantise(tensors: Tensors, config: dict[str, Any], *, exact: bool = False) -
     output = [rows(f"outputs.{name}.weight") for name, _ in rep.HEADS]
     empty = np.zeros((0, 3 * h, h), dtype=first.dtype)
     tables = tuple(
-        np.ascontiguousarray(tensors[f"tables.{name}"]) if f"tables.{name}" in tensors else np.zeros((1, head_width(config, name)), np.float32) for name, _ in rep.HEADS
+        np.ascontiguousarray(tensors[f"tables.{name}"])
+        if f"tables.{name}" in tensors
+        else np.zeros((1, head_width(config, name)), np.float32)
+        for name, _ in rep.HEADS
     )
     return Weights(
         embedding=np.ascontiguousarray(tensors["embedding"]),
@@ -173,20 +199,33 @@ def buffers(config: dict[str, Any]) -> Buffers:
 
 
 def write_model(folder: Path, tensors: Tensors, card: dict[str, Any]) -> Path:
-    """Write a model folder from fp32 tensors (rounded to bf16); `card` needs name and config. Used to make small models."""
+    """Write a model folder from fp32 tensors (rounded to bf16); `card` needs name and config."""
     header: dict[str, Any] = {}
     body = bytearray()
     for name, value in tensors.items():
         bits = np.ascontiguousarray(value, dtype=np.float32).view(np.uint32)
         rounded = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2").tobytes()
-        header[name] = {"dtype": "BF16", "shape": list(value.shape), "data_offsets": [len(body), len(body) + len(rounded)]}
+        header[name] = {
+            "dtype": "BF16",
+            "shape": list(value.shape),
+            "data_offsets": [len(body), len(body) + len(rounded)],
+        }
         body += rounded
     head = json.dumps(header).encode()
     head += b" " * (-len(head) % 8)
     blob = len(head).to_bytes(8, "little") + head + bytes(body)
-    facts = {"kind": "music", "network": "gru", "representation": rep.VERSION, "parameters": sum(v.size for v in tensors.values()), "sha256": hashlib.sha256(blob).hexdigest()}
+    facts = {
+        "kind": "music",
+        "network": "gru",
+        "representation": rep.VERSION,
+        "parameters": sum(v.size for v in tensors.values()),
+        "sha256": hashlib.sha256(blob).hexdigest(),
+    }
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in (("weights.safetensors", blob), ("card.json", json.dumps(facts | card, indent=1, ensure_ascii=False).encode() + b"\n")):
+    for name, content in (
+        ("weights.safetensors", blob),
+        ("card.json", json.dumps(facts | card, indent=1, ensure_ascii=False).encode() + b"\n"),
+    ):
         part = folder / f"{name}.part"
         part.write_bytes(content)
         part.replace(folder / name)

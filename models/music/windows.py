@@ -23,7 +23,16 @@ __all__ = ["CONDITION_DROP", "Batch", "Corpus", "WindowOptions", "song_events"]
 
 IntArray = NDArray[np.int64]
 
-CONDITION_DROP: Mapping[str, float] = {"style": 0.1, "key": 0.3, "bar": 0.15, "tempo": 0.25, "chord": 0.3, "density": 0.4, "parts": 0.3, "all": 0.04}
+CONDITION_DROP: Mapping[str, float] = {
+    "style": 0.1,
+    "key": 0.3,
+    "bar": 0.15,
+    "tempo": 0.25,
+    "chord": 0.3,
+    "density": 0.4,
+    "parts": 0.3,
+    "all": 0.04,
+}
 """Chance per window that a condition is not said; bar = phase, beat, beats and beat_units together."""
 
 INPUTS = len(rep.EVENT_FIELDS) + len(rep.CONDITIONS)
@@ -31,8 +40,8 @@ LOOKAHEAD = 96  # units over which the density condition counts own notes
 
 
 class WindowOptions(NamedTuple):
-    """How windows are drawn: shares of windows with human parts, with human phrases, with some parts left out, and with
-    a drum groove of another song laid under (no set holds a whole band, so a band is put together by bar lines)."""
+    """Shares of windows with human parts, with human phrases, with some parts left out, and with a drum groove of
+    another song laid under (no set holds a whole band, so a band is put together by bar lines)."""
 
     human: float = 0.45
     phrases: float = 0.1
@@ -82,7 +91,9 @@ class Corpus:
             sizes *= np.array([weights.get(song.set, 0.0) / totals[song.set] for song in songs])
         self.cumulative = np.cumsum(sizes / sizes.sum())
         self.notes = int(sum(len(song.notes) for song in songs))
-        self.grooves = [song for song in songs if set(song.notes[:, 1]) == {DRUMS} and tuple(song.metres[0, 1:]) == (4, 480)]
+        self.grooves = [
+            song for song in songs if set(song.notes[:, 1]) == {DRUMS} and tuple(song.metres[0, 1:]) == (4, 480)
+        ]
 
     def draw(self, rng: np.random.Generator, windows: int, length: int, options: WindowOptions) -> Batch:
         """A batch of random windows."""
@@ -91,7 +102,11 @@ class Corpus:
         for index in picks:
             song = self.songs[index]
             start = int(rng.integers(0, max(1, len(song.notes) - length // 2)))
-            groove = self.grooves[int(rng.integers(len(self.grooves)))] if self.grooves and rng.random() < options.drums else None
+            groove = (
+                self.grooves[int(rng.integers(len(self.grooves)))]
+                if self.grooves and rng.random() < options.drums
+                else None
+            )
             parts.append(window(song, self.tables[index], start, length, rng, options, groove))
         return collate(parts)
 
@@ -99,11 +114,16 @@ class Corpus:
         """All windows of one song, side by side, plain (no human parts, all conditions said)."""
         rng = np.random.default_rng(0)
         count = len(self.songs[song].notes)
-        return collate([window(self.songs[song], self.tables[song], start, length, rng, PLAIN) for start in range(0, max(1, count - 3), length - 1)])
+        return collate(
+            [
+                window(self.songs[song], self.tables[song], start, length, rng, PLAIN)
+                for start in range(0, max(1, count - 3), length - 1)
+            ]
+        )
 
 
 def unit_table(song: Song) -> NDArray[np.uint8]:
-    """(units, 6) rows (phase, beat, beats, beat_units, root, quality) for every grid unit of a song, and 16 bars more."""
+    """(units, 6) rows (phase, beat, beats, beat_units, root, quality), one per grid unit of a song and a little more."""
     end = int(song.notes[:, 0].max() + 8 * 480) // rep.UNIT + 1
     units = np.arange(end)
     table = np.empty((end, 6), dtype=np.uint8)
@@ -145,11 +165,21 @@ def song_events(notes: IntArray, human: NDArray[np.bool_], human_first: bool, st
     short = ends[human] == units[human]
     places = np.concatenate((place, np.where(short, 4, 0)))
     order = np.lexsort((rows[:, 4], rows[:, 2], places, rows[:, 0])) if count else np.arange(0)
-    first = np.array([[start_unit, rep.KIND_START, rep.NO_PART, rep.NO_MICRO, rep.NO_PITCH, rep.NO_VELOCITY, rep.NO_DURATION]])
+    first = np.array(
+        [[start_unit, rep.KIND_START, rep.NO_PART, rep.NO_MICRO, rep.NO_PITCH, rep.NO_VELOCITY, rep.NO_DURATION]]
+    )
     return np.concatenate((first, rows[order]))
 
 
-def window(song: Song, table: NDArray[np.uint8], start: int, length: int, rng: np.random.Generator, options: WindowOptions, groove: Song | None = None) -> dict[str, IntArray]:
+def window(
+    song: Song,
+    table: NDArray[np.uint8],
+    start: int,
+    length: int,
+    rng: np.random.Generator,
+    options: WindowOptions,
+    groove: Song | None = None,
+) -> dict[str, IntArray]:
     """One window of at most `length` events; keys as in Batch, without the leading axis."""
     notes = song.notes[start : start + length + (LOOKAHEAD if options.augment else 0)].astype(np.int64)
     style = song.style
@@ -166,7 +196,7 @@ def window(song: Song, table: NDArray[np.uint8], start: int, length: int, rng: n
         shift = int(rng.integers(-5, 7))
     pitched = notes[:, 1] != DRUMS
     notes[pitched, 2] = np.clip(notes[pitched, 2] + shift, 0, 127)
-    human, phrases = _human(notes, rng, options, table)
+    human = _human(notes, rng, options)
     first_unit = int(rep.onset_arrays(notes[:1, 0])[0][0])
     bar = int(table[first_unit, 1]) * int(table[first_unit, 3]) + int(table[first_unit, 0])
     events = song_events(notes, human, bool(rng.random() < 0.5), max(0, first_unit - bar))[:length]
@@ -180,9 +210,8 @@ def window(song: Song, table: NDArray[np.uint8], start: int, length: int, rng: n
     weight = (target < count).astype(np.int64)
     target = np.minimum(target, count - 1)
     goal = events[target]
-    delta = rep.delta_classes(unit, goal[:, 0])
-    targets = np.stack((np.minimum(goal[:, 2], rep.PARTS - 1), delta, np.minimum(goal[:, 3], rep.MICROS - 1), np.minimum(goal[:, 4], 127),
-                        np.minimum(goal[:, 5], rep.VELOCITIES - 1), np.minimum(goal[:, 6], rep.DURATIONS - 1)), axis=1)  # fmt: skip
+    targets = np.minimum(goal[:, [2, 2, 3, 4, 5, 6]], np.array([size for _, size in rep.HEADS]) - 1)
+    targets[:, 1] = rep.delta_classes(unit, goal[:, 0])
 
     # order: own notes of one unit rise in (part, pitch)
     positions = np.arange(count)
@@ -212,9 +241,23 @@ def window(song: Song, table: NDArray[np.uint8], start: int, length: int, rng: n
         _augment(inputs, targets, song.played, rng, part == DRUMS)
         bpm *= float(np.exp(rng.uniform(-0.15, 0.15)))
     own_units = np.sort(rep.onset_arrays(notes[~human, 0])[0])
-    ahead = (np.searchsorted(own_units, unit + LOOKAHEAD, side="right") - np.searchsorted(own_units, unit, side="right")) / (LOOKAHEAD / rep.UNITS_PER_QUARTER)
+    ahead = (
+        np.searchsorted(own_units, unit + LOOKAHEAD, side="right") - np.searchsorted(own_units, unit, side="right")
+    ) / (LOOKAHEAD / rep.UNITS_PER_QUARTER)
     mask = int(np.bitwise_or.reduce(1 << notes[~human, 1])) if not human.all() else rep.NO_PARTS
-    values = (style, rep.key_id(root if root < 12 else None, song.key_minor), at[:, 0], at[:, 1], at[:, 2], at[:, 3], rep.tempo_bucket(bpm), at[:, 4], at[:, 5], rep.density_levels(ahead), mask)
+    values = (
+        style,
+        rep.key_id(root if root < 12 else None, song.key_minor),
+        at[:, 0],
+        at[:, 1],
+        at[:, 2],
+        at[:, 3],
+        rep.tempo_bucket(bpm),
+        at[:, 4],
+        at[:, 5],
+        rep.density_levels(ahead),
+        mask,
+    )
     for index, value in enumerate(values):
         inputs[:, len(rep.EVENT_FIELDS) + index] = value
     drop_all = rng.random() < options.drop.get("all", 0.0)
@@ -230,40 +273,50 @@ def window(song: Song, table: NDArray[np.uint8], start: int, length: int, rng: n
             elif name == "chord":
                 onset[:, 2], onset[:, 3] = 12, rep.QUALITIES - 1
     full = np.ones(count, dtype=np.int64)
+    by_hand = np.where(goal[:, 2] == DRUMS, 1, int(song.played)) if mixed else full * int(song.played)
     result = {
         "inputs": inputs, "targets": targets, "onset": onset, "key_root": full * key_root, "last": last, "low": low,
-        "stay": stay.astype(np.int64), "weight": weight, "played": np.where(goal[:, 2] == DRUMS, 1, int(song.played)) if mixed else full * int(song.played),
+        "stay": stay.astype(np.int64), "weight": weight,
+        "played": by_hand,
     }  # fmt: skip
     if count < length:
-        result = {name: np.concatenate((value, np.zeros((length - count, *value.shape[1:]), dtype=np.int64))) for name, value in result.items()}
+        result = {
+            name: np.concatenate((value, np.zeros((length - count, *value.shape[1:]), dtype=np.int64)))
+            for name, value in result.items()
+        }
     return result
 
 
 _COLUMNS: dict[str, tuple[tuple[int, int], ...]] = {
-    "style": ((0, rep.UNKNOWN_STYLE),), "key": ((1, rep.NO_KEY),), "bar": ((2, rep.NO_PHASE), (3, rep.NO_BEAT), (4, rep.NO_METRE), (5, 0)),
-    "tempo": ((6, rep.NO_TEMPO),), "chord": ((7, 12), (8, rep.QUALITIES - 1)), "density": ((9, rep.NO_DENSITY),), "parts": ((10, rep.NO_PARTS),),
+    "style": ((0, rep.UNKNOWN_STYLE),), "key": ((1, rep.NO_KEY),),
+    "bar": ((2, rep.NO_PHASE), (3, rep.NO_BEAT), (4, rep.NO_METRE), (5, 0)), "tempo": ((6, rep.NO_TEMPO),),
+    "chord": ((7, 12), (8, rep.QUALITIES - 1)), "density": ((9, rep.NO_DENSITY),), "parts": ((10, rep.NO_PARTS),),
 }  # fmt: skip
 
 
-def _human(notes: IntArray, rng: np.random.Generator, options: WindowOptions, table: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], bool]:
-    """Which notes the musician plays: whole parts, or (second value) all parts in alternate phrases."""
+def _human(notes: IntArray, rng: np.random.Generator, options: WindowOptions) -> NDArray[np.bool_]:
+    """Which notes the musician plays: some parts, or all parts in every other phrase, or none."""
     draw = rng.random()
     if draw < options.phrases:
         length = int(rng.integers(1, 5)) * 48  # one to four bars of four quarters
-        return (notes[:, 0] // rep.UNIT // length) % 2 == int(rng.integers(0, 2)), True
+        return np.asarray((notes[:, 0] // rep.UNIT // length) % 2 == int(rng.integers(0, 2)))
     present = np.unique(notes[:, 1])
     if draw < options.phrases + options.human and len(present) > 1:
         count = len(present) - 1 if rng.random() < 0.3 else int(rng.integers(1, len(present)))
-        return np.isin(notes[:, 1], rng.choice(present, count, replace=False)), False
-    return np.zeros(len(notes), dtype=bool), False
+        return np.isin(notes[:, 1], rng.choice(present, count, replace=False))
+    return np.zeros(len(notes), dtype=bool)
 
 
-def _augment(inputs: IntArray, targets: IntArray, played: bool, rng: np.random.Generator, drums: NDArray[np.bool_]) -> None:
+def _augment(
+    inputs: IntArray, targets: IntArray, played: bool, rng: np.random.Generator, drums: NDArray[np.bool_]
+) -> None:
     """Shift played velocities; give written music a random hand at the input, so a player's touch is no surprise."""
     velocity, micro = inputs[:, 4], inputs[:, 2]
     if played:
         shift = int(rng.integers(-2, 3))
-        inputs[:, 4] = np.where(velocity < rep.NO_VELOCITY, np.clip(velocity + shift, 0, rep.VELOCITIES - 1), velocity)
+        inputs[:, 4] = np.where(
+            velocity < rep.NO_VELOCITY, np.clip(velocity + shift, 0, rep.VELOCITIES - 1), velocity
+        )
         targets[:, 4] = np.clip(targets[:, 4] + shift, 0, rep.VELOCITIES - 1)
         return
     if rng.random() < 0.7:

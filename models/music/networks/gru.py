@@ -28,8 +28,9 @@ from ..windows import Batch
 __all__ = ["CHOICES", "INTERVALS", "MusicGru", "NetworkConfig"]
 
 CHOICES: tuple[tuple[str, int], ...] = (
-    ("part", rep.PARTS), ("delta", rep.DELTAS), ("phase", rep.PHASES + 1), ("beat", rep.BEATS + 1), ("root", rep.ROOTS), ("quality", rep.QUALITIES),
-    ("last", 129), ("micro", rep.MICROS), ("pitch", 128), ("velocity", rep.VELOCITIES),
+    ("part", rep.PARTS), ("delta", rep.DELTAS), ("phase", rep.PHASES + 1), ("beat", rep.BEATS + 1),
+    ("root", rep.ROOTS), ("quality", rep.QUALITIES), ("last", 129), ("micro", rep.MICROS), ("pitch", 128),
+    ("velocity", rep.VELOCITIES),
 )  # fmt: skip
 """What a head may look at, in order. Head k sees the first PREFIX[k] of them."""
 
@@ -39,7 +40,7 @@ INTERVALS = 24  # relative pitch logits reach two octaves up and down
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
-    """Sizes: GRU width and layers, width of the summed embedding, width of the head layers (small for part, micro, velocity)."""
+    """Sizes: width and layers of the GRU, of the summed embedding, of the heads (small: part, micro, velocity)."""
 
     hidden: int = 512
     layers: int = 2
@@ -140,7 +141,9 @@ class MusicGru(nn.Module):
         pitched = choices[:, 0:1] != DRUMS
         absolute, interval, chord, tonic = raw.split((128, 2 * INTERVALS + 1, 12, 12), dim=1)
         last, root = choices[:, 6:7], choices[:, 4:5]
-        total = absolute + interval.gather(1, (self.pitches - last).clamp(-INTERVALS, INTERVALS) + INTERVALS) * (pitched & (last < rep.NO_PITCH))
+        total = absolute + interval.gather(1, (self.pitches - last).clamp(-INTERVALS, INTERVALS) + INTERVALS) * (
+            pitched & (last < rep.NO_PITCH)
+        )
         total = total + chord.gather(1, (self.pitches - root) % 12) * (pitched & (root < 12))
         return total + tonic.gather(1, (self.pitches - key_root[:, None]) % 12) * (pitched & (key_root[:, None] < 12))
 
@@ -154,7 +157,7 @@ class MusicGru(nn.Module):
         choices = torch.cat((target[:, 0:2], onset, last[:, None], target[:, 2:5]), dim=1)
         low = torch.where(low > target[:, 3], torch.zeros_like(low), low)
         stay = torch.where(target[:, 1] == 0, torch.zeros_like(stay), stay)
-        # every position goes through, with weight 0 where there is no target: oneDNN builds new code for each new shape
+        # every position goes through, with weight 0 without a target: oneDNN builds new code for each new shape
         logits = self.heads(h, choices, torch.stack((key_root, low, stay), dim=1))
         sums = []
         for index, (name, _) in enumerate(rep.HEADS):
@@ -170,16 +173,16 @@ def multi_hot(columns: Tensor, width: int) -> Tensor:
 
 
 def gru_layer(x: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias_ih: Tensor, bias_hh: Tensor) -> Tensor:
-    """One GRU layer over (T, B, features) from the zero state: torch's gates, in bf16, several times as fast as nn.GRU
-    on one CPU core for small batches (see _Recurrence)."""
+    """One GRU layer over (T, B, features) from the zero state: torch's gates, in bf16, twice as fast as nn.GRU on
+    one CPU core for small batches (see _Recurrence)."""
     gates = functional.linear(x.bfloat16(), weight_ih.bfloat16(), bias_ih.bfloat16())
     result: Tensor = _Recurrence.apply(gates, weight_hh, bias_hh)
     return result
 
 
 class _Recurrence(torch.autograd.Function):
-    """The recurrent half of a GRU layer on a CPU: the matrix is packed once per call, the gates of a step are one numba
-    loop, and the matrix's gradient is one product over all steps."""
+    """The recurrent half of a GRU layer on a CPU: the matrix is packed once per call, the gates of a step are
+    numba loops, and the matrix's gradient is one product over all steps."""
 
     @staticmethod
     def forward(ctx: Any, gates: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -189,7 +192,12 @@ class _Recurrence(torch.autograd.Function):
         states = torch.zeros(steps + 1, windows, size)
         saved = torch.empty(steps, windows, 4, size)
         halves = torch.zeros(steps + 1, windows, size, dtype=torch.bfloat16)
-        bits, store, state, half = gates.contiguous().view(torch.int16).numpy(), saved.numpy(), states.numpy(), halves.view(torch.int16).numpy()
+        bits, store, state, half = (
+            gates.contiguous().view(torch.int16).numpy(),
+            saved.numpy(),
+            states.numpy(),
+            halves.view(torch.int16).numpy(),
+        )
         offset = bias.detach().float().numpy()
         for t in range(steps):
             product = step(halves[t]).view(torch.int16).numpy()

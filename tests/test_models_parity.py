@@ -1,0 +1,121 @@
+"""The numba decoder against its torch reference, and int8 against fp32 on music."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.music import kernels
+from models.music import representation as rep
+from models.music.decode_cpu import load_model
+from models.music.windows import Batch, Corpus, WindowOptions
+from tests.test_models_representation import make_song
+from tests.tiny_model import CONFIG, tiny_model, tiny_tensors
+
+torch = pytest.importorskip("torch", reason="the reference network needs torch (pip install 'aigc-music[train]')")
+
+
+def reference():  # type: ignore[no-untyped-def]
+    """The tiny model in torch."""
+    from models.music.networks.gru import MusicGru, NetworkConfig
+
+    network = MusicGru(NetworkConfig(**CONFIG))
+    network.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in tiny_tensors().items()})
+    return network.eval()
+
+
+def batch_of(windows: int = 4, length: int = 48) -> Batch:
+    return Corpus([make_song(seed, 150) for seed in range(4)]).draw(
+        np.random.default_rng(1), windows, length, WindowOptions()
+    )
+
+
+def test_the_kernel_in_fp32_equals_torch_on_logits() -> None:
+    torch.set_num_threads(1)
+    network, model, batch = reference(), tiny_model(exact=True), batch_of(1)
+    tensors = Batch(*(torch.from_numpy(value) for value in batch))
+    stream = model.stream()
+    buffers, hidden, ahead = stream._buffers, np.zeros(48, np.float32), np.zeros(48, np.float32)
+    with torch.no_grad():
+        states = network.trunk(tensors.inputs.transpose(0, 1))[:, 0]
+        targets, onset = tensors.targets[0], tensors.onset[0]
+        choices = torch.cat((targets[:, :2], onset, tensors.last[0][:, None], targets[:, 2:5]), dim=1)
+        zeros = torch.zeros(len(choices), dtype=torch.int64)
+        logits = network.heads(states, choices, torch.stack((tensors.key_root[0], zeros, zeros), dim=1))
+    for t in range(len(states)):
+        kernels.step(model.weights, buffers, batch.inputs[0, t], hidden, ahead)
+        hidden[:] = ahead
+        assert np.allclose(hidden[24:], states[t].numpy(), atol=1e-4)
+        buffers.choices[:] = choices[t].numpy()
+        for k, (name, size) in enumerate(rep.HEADS):
+            kernels.head(model.weights, buffers, k, hidden[24:])
+            if name == "pitch":
+                kernels.pitch_logits(buffers, int(choices[t, 0]), int(batch.key_root[0, t]))
+            assert np.abs(buffers.logits[:size] - logits[name][t].numpy()).max() < 1e-3
+
+
+def test_the_kernel_in_fp32_scores_what_torch_scores() -> None:
+    batch = batch_of()
+    with torch.no_grad():
+        sums, count = reference()(Batch(*(torch.from_numpy(value) for value in batch)))
+    bits, notes, _ = tiny_model(exact=True).score(batch)
+    assert notes == int(count)
+    assert np.allclose(bits / notes, sums.numpy() / np.log(2) / notes, atol=1e-3)
+
+
+def test_the_training_recurrence_has_the_gradients_of_torch() -> None:
+    from models.music.networks.gru import gru_layer
+
+    torch.manual_seed(0)
+    layer = torch.nn.GRU(8, 16)
+    x = torch.randn(20, 3, 8)
+    weights = [getattr(layer, f"{name}_l0") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    ours, theirs = gru_layer(x, *weights), layer(x)[0]
+    assert torch.allclose(ours, theirs, atol=0.02)
+    pull = torch.randn_like(theirs)
+    for a, b in zip(
+        torch.autograd.grad((ours * pull).sum(), weights),
+        torch.autograd.grad((theirs * pull).sum(), weights),
+        strict=True,
+    ):
+        assert (a - b).norm() < 0.02 * b.norm()
+
+
+def test_training_learns_resumes_and_exports_a_model_that_plays(tmp_path: Path) -> None:
+    from aigc_music.core.notes import Note, Score, Track
+    from aigc_music.files.midi import write_score
+    from models.music.decode_cpu import Conditions, Limits, Rest
+    from models.music.train import export, train
+
+    data = tmp_path / "midi"
+    data.mkdir()
+    for song in range(3):
+        notes = [Note(step * 240, 60 + (step * (song + 1)) % 12, 80, 240, 0) for step in range(160)]
+        write_score(Score(tracks=[Track("melody", 0, notes)], tempos=[(0, 120.0)]), data / f"{song}.mid")
+    for minutes in (0.03, 0.06):
+        path = train([data], tmp_path / "run", minutes=minutes, hidden=24, quiet=True)
+    card = {"seed": 1}
+    model = load_model(export(path, tmp_path / "zoo" / "trained", card))
+    assert model.card["steps"] > 5
+    note = model.stream(1).sample(Conditions(), Limits(), 0, 0, 0)
+    assert not isinstance(note, Rest)
+
+
+@pytest.mark.skipif("AIGC_MUSIC_DATA" not in os.environ, reason="set AIGC_MUSIC_DATA to the folder of the music sets")
+def test_int8_costs_less_than_half_a_percent_on_the_shipped_model(capsys: pytest.CaptureFixture[str]) -> None:
+    from models.music.corpus import load_set
+    from models.music.windows import PLAIN
+
+    songs = [
+        song
+        for song in load_set(Path(os.environ["AIGC_MUSIC_DATA"]) / "music_jsb_chorales.zip")
+        if song.split == "test"
+    ]
+    batch = Corpus(songs).draw(np.random.default_rng(0), 16, 128, PLAIN)
+    small, full = (load_model("default", exact=exact).score(batch)[0].sum() for exact in (False, True))
+    with capsys.disabled():
+        print(f" int8 against fp32: {100 * (small / full - 1):+.3f} % loss")  # noqa: T201
+    assert abs(small / full - 1) < 0.005
