@@ -28,7 +28,7 @@ SOUNDS = {
     "pluck": (0, 24),
     "bars": (0, 11),
     "bass": (3, None),
-    "lead": (1, None),
+    "lead": (0, 80),
     "strings": (4, None),
     "pad": (5, None),
     "organ": (0, 16),

@@ -7,9 +7,11 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from aigc_music.core.notes import Score
+
 from .engine import LATENCY_FRAMES, Synth
 
-__all__ = ["render_events"]
+__all__ = ["render_events", "render_score"]
 
 BLOCK = 1024
 TAIL_SECONDS = 4.0
@@ -42,3 +44,27 @@ def render_events(
         if done >= length + LATENCY_FRAMES and float(np.abs(blocks[-1]).max()) < SILENCE and not synth.sounding:
             break
     return np.concatenate(blocks)[LATENCY_FRAMES:]
+
+
+def render_score(score: Score, sample_rate: int = 48_000) -> npt.NDArray[np.float32]:
+    """Render a score to float32 of shape (n, 2), tail included.
+
+    Tracks with a program choose their sound by it, the others play what their channel stands for in the band.
+    Controls (pedal, level, pan ...) are followed.
+    """
+    at_ns = score.tempo_map().ns_at
+    # at equal times: programs, controls, offs, ons
+    timed: list[tuple[float, int, bytes]] = []
+    for track in score.tracks:
+        if track.program is not None:
+            timed += [
+                (0.0, 0, bytes((0xC0 | channel, track.program))) for channel in {n.channel for n in track.notes}
+            ]
+        timed += [
+            (at_ns(tick) / 1e9, 1, bytes((0xB0 | ch, number, value))) for tick, ch, number, value in track.controls
+        ]
+        for note in track.notes:
+            timed.append((at_ns(note.end) / 1e9, 2, bytes((0x80 | note.channel, note.pitch, 0))))
+            timed.append((at_ns(note.tick) / 1e9, 3, bytes((0x90 | note.channel, note.pitch, note.velocity))))
+    timed.sort(key=lambda event: event[:2])
+    return render_events(((seconds, data) for seconds, _, data in timed), score.seconds(), sample_rate)

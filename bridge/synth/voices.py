@@ -249,8 +249,8 @@ PROGRAM_EXCEPTIONS = {
 }
 
 # sound, level (CC7) and place (CC10) that a channel starts with; channels count from 0
-CHANNEL_KINDS = {1: "lead", 3: "bass", 4: "strings", 5: "pad", 9: "drums"}
-CHANNEL_LEVELS = {1: 100, 2: 92, 3: 104, 4: 88, 5: 80, 9: 100}
+CHANNEL_KINDS = {1: "electric_piano", 3: "bass", 4: "strings", 5: "pad", 9: "drums"}
+CHANNEL_LEVELS = {1: 108, 2: 92, 3: 104, 4: 88, 5: 80, 9: 100}
 CHANNEL_PANS = {1: 70, 2: 52, 4: 88, 5: 42}
 DEFAULT_KIND, DEFAULT_LEVEL, DEFAULT_PAN = "piano", 100, 64
 
