@@ -40,6 +40,7 @@ __all__ = ["Config", "main"]
 
 _SNAPSHOT_NS = 100_000_000
 _POLL_NS = 300_000_000
+_PATIENCE_NS = 2_500_000_000  # a model that is not ready by then is being compiled: a first start
 _RESTART_WAIT_NS = (0, 250_000_000, 1_000_000_000, 2_000_000_000)  # before the 1st, 2nd ... restart in a row
 
 
@@ -75,6 +76,7 @@ class ModelProcess:
         self.child: subprocess.Popen[bytes] | None = None
         self.lines: Lines | None = None
         self.outbox: Outbox | None = None
+        self._started_ns = 0
 
     def start(self) -> None:
         """Start the child. The process group is shared: Ctrl-C reaches it too, and it ignores that."""
@@ -82,6 +84,17 @@ class ModelProcess:
         assert self.child.stdin is not None and self.child.stdout is not None
         self.outbox = Outbox(self.child.stdin.fileno())
         self.lines = Lines(self.child.stdout.fileno())
+        self._started_ns = time.monotonic_ns()
+
+    def slow(self, now: int) -> bool:
+        """True, once a start, when the child has not said that it is ready for longer than a start should take."""
+        late = self._started_ns > 0 and now - self._started_ns > _PATIENCE_NS
+        self._started_ns = 0 if late else self._started_ns
+        return late
+
+    def ready(self) -> None:
+        """The child has said that it is ready."""
+        self.retry_ns = self._started_ns = 0
 
     def send(self, message: dict[str, Any]) -> None:
         """One message to the child; a dead or stuck child is noticed elsewhere, never waited for."""
@@ -243,7 +256,7 @@ class PlayerProcess:
                 continue
             self.player.hear_model(message)
             if message.get("is") == "ready":
-                self.model.retry_ns = 0
+                self.model.ready()
                 if (
                     not self.player.transport.running
                     and self.config.autostart
@@ -263,6 +276,8 @@ class PlayerProcess:
             self.model.restarts += 1
         if self.model.child is None and now >= self.model.retry_ns:
             self.model.start()
+        if self.model.slow(now):
+            self.tell("the model is being compiled for this machine: only the first start takes so long")
 
     def _snapshot(self) -> dict[str, Any]:
         statistics = self.backend.statistics()

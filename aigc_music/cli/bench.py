@@ -188,18 +188,21 @@ def show(table: str, title: str, rows: Rows, skipped: dict[str, str], load: floa
     loads = f"load {load:g} before, {load_average():g} after, on {cores} cores"
     grid = Table(title=f"{title}; {loads}", title_justify="left")
     grid.add_column("")
-    for head in ("p50 ms", "p99 ms", "min ms", "CPU ms", f"x {YARDSTICK[table].split()[0]}"):
+    columns = {"p50": "p50 ms", "p99": "p99 ms", "max": "max ms", "min": "min ms", "cpu": "CPU ms", "times": ""}
+    columns["times"] = "times ours" if YARDSTICK[table] == "aigc-music" else f"times {YARDSTICK[table]!r}"
+    if not any("max" in row for row in rows.values()):
+        del columns["max"]
+    for head in columns.values():
         grid.add_column(head, justify="right", no_wrap=True)
     grid.add_column("bar")
     for name, row in rows.items():
-        figures = [_number(row[figure]) for figure in ("p50", "p99", "min", "cpu", "times")]
+        figures = [_number(row.get(figure)) for figure in columns]
         grid.add_row(name, *figures, "\n".join(map(_verdict, row["bars"])))
     Console(width=max(Console().width, 118)).print(grid)
     for name, row in rows.items():
         extra = f", {row['decoded_per_s']:,.0f} decoded a second beside it" if row.get("decoded_per_s") else ""
-        more = f", max {_number(row['max'])} ms" if "max" in row else ""
         if row.get("detail"):
-            click.echo(f"  {name}: {row['detail']}{more}{extra}")
+            click.echo(f"  {name}: {row['detail']}{extra}")
     for name, why in skipped.items():
         click.secho(f"  {name}: not measured, {why}", fg="yellow")
 

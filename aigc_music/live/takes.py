@@ -16,6 +16,8 @@ from .performance import state_folder
 
 __all__ = ["Takes"]
 
+_SAMPLE_RATE = 48_000
+
 
 class Takes:
     """Where the takes of this user live. Threads: any, one at a time."""
@@ -69,12 +71,16 @@ class Takes:
 
 
 def _write_audio(score: Score, path: Path) -> Path:
-    from bridge.synth.offline import render_score
-
+    """The take as the built-in synth plays it."""
     from aigc_music.files.wav import write_wav
+    from bridge.synth.offline import render_events
 
-    write_wav(path, render_score(score), 48000)
-    return path
+    tempo = score.tempo_map()
+    events = []
+    for note in score.notes:
+        events.append((tempo.ns_at(note.tick) / 1e9, bytes((0x90 | note.channel, note.pitch, note.velocity))))
+        events.append((tempo.ns_at(note.end) / 1e9, bytes((0x80 | note.channel, note.pitch, 0))))
+    return write_wav(path, render_events(events, score.seconds(), _SAMPLE_RATE), _SAMPLE_RATE)
 
 
 def _move(source: Path, target: Path) -> None:

@@ -103,7 +103,7 @@ class Backend(Protocol):
         """
 
     def statistics(self) -> dict[str, Any]:
-        """sent, received, late (note_ons), dropped, invalid, xruns; lateness_ns: int64 array of the last 4096 note_ons."""
+        """sent, received, late (note_ons), dropped, invalid, xruns, and lateness_ns of the last 4096 note_ons."""
 
     def close(self) -> None:
         """`close_all`, then leave the MIDI system. Safe to call twice."""
