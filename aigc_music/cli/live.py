@@ -199,13 +199,35 @@ class _Plain:
             )
 
 
+def greeting(hello: dict[str, Any]) -> list[str]:
+    """What was found and what to do now, in plain words; hello: the player's first line."""
+    found = {
+        "jack": "MIDI: JACK, every note on its sample",
+        "rtmidi": "MIDI: the system's own ports",
+        "memory": "MIDI: none on this machine, the take is written to a file instead",
+    }[hello["api"]]
+    sound = hello["audio"]
+    heard = f"sound: built-in synth on {sound['device']}" if sound else "sound: none"
+    lines = [f"{found} · {heard} · {hello['realtime_detail']}"]
+    if hello["api"] != "memory":
+        lines.append(
+            "In the DAW: choose 'aigc-music' as MIDI input of a track; parts come on channels 2-6 and 10, you on 1."
+        )
+    return lines
+
+
 def _run(performance: Any, face: Any) -> None:
     """Until the player ends or the musician quits."""
     said = 0
+    greeted = False
     while not performance.over:
         fds = [performance.fd] + ([face.keys.fd] if face.keys else [])
         select.select(fds, [], [], 0.1)
         performance.listen()
+        if performance.hello and not greeted:
+            greeted = True
+            for text in greeting(performance.hello):
+                face.tell(text)
         for text in performance.told[said:]:
             face.tell(text)
         said = len(performance.told)
@@ -213,4 +235,3 @@ def _run(performance: Any, face: Any) -> None:
             for wish in face.keys.wishes(performance.snapshot):
                 performance.wish(wish.pop("do"), **wish)
         face.show(performance)
-        time.sleep(0)
