@@ -127,8 +127,8 @@ def perform(
             report = performance.close()
             face.close()
     settings.keep_bindings(performance.snapshot.get("bindings"))
-    heard = performance.hello.get("audio") is not None or performance.hello.get("api") in ("jack", "rtmidi")
-    saved = takes.save(Path(config.journal or ""), record, audio_too=not heard)
+    unheard = ports["sound"] == "synth" and performance.hello.get("audio") is None
+    saved = takes.save(Path(config.journal or ""), record, audio_too=unheard)
     for path in saved:
         face.tell(f"the take is saved as {path}")
     if not report:
