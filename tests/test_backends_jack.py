@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 
@@ -13,7 +14,17 @@ from aigc_music.core.errors import PortError, UsageError
 from aigc_music.core.parts import HUMAN_CHANNEL
 from bridge.backends import OUT, Backend, open_backend
 from bridge.backends.jack import JackBackend
-from tests.jack_world import Dumped, JackServer, MidiDump, foreign, gil_hog, jack_server, need_jack, repeat_on_xruns
+from tests.jack_world import (
+    Dumped,
+    JackServer,
+    MidiDump,
+    foreign,
+    gil_hog,
+    jack_server,
+    need,
+    need_jack,
+    repeat_on_xruns,
+)
 
 pytestmark = pytest.mark.real
 MS = 1_000_000
@@ -211,6 +222,22 @@ def test_the_frame_clock_maps_every_frame_back_to_itself(backend: JackBackend) -
     for frame in (0, 1, 2, 47_999, 48_000, 2**32 - 1, 2**32, 2**40 + 12_345):
         assert backend.clock.frame_of(backend.clock.ns_of(frame)) == frame
     assert backend.commit_ns == 3 * 256 * 1_000_000_000 // 48_000
+
+
+def test_a_changed_period_is_followed_and_told(server: JackServer, backend: JackBackend) -> None:
+    need("jack_bufsize")
+    backend.poll()
+    before = backend.clock.now_ns()
+    try:
+        subprocess.run(["jack_bufsize", "1024"], capture_output=True, timeout=10, check=True)
+        rest(backend, 0.1)
+        assert backend.poll() == [
+            "JACK runs at 48000 Hz, period 1024 frames (21.3 ms); that is felt when you play, "
+            "use 128 or 256 frames (PipeWire: PIPEWIRE_LATENCY=128/48000)"
+        ]
+        assert backend.period == 1024 and backend.commit_ns == 64_000_000 and backend.clock.now_ns() > before
+    finally:
+        subprocess.run(["jack_bufsize", str(server.period)], capture_output=True, timeout=10, check=True)
 
 
 def test_messages_too_long_for_the_callback_are_refused(backend: JackBackend) -> None:

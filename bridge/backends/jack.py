@@ -57,6 +57,7 @@ _CALLED = (
 )
 _SLICE_NS = 200_000_000  # longest sleep without a sign of life; the callback gives up on the player after 500 ms
 _STALLED_NS = 2 * _NS  # a server that runs no period for so long is as good as gone
+_FIRST_PERIOD_NS = 3 * _NS  # that a server may take to run us for the first time
 _RETRY_NS = _NS  # between attempts to reach a server that is gone
 
 
@@ -157,6 +158,7 @@ class JackBackend:
         self._settle_at = 0  # in which period to do so, 0: not due
         self._cycles = self._retry_ns = self._cycles_ns = 0
         self._notices: list[str] = []
+        self._told = (0, 0)  # rate and period that the musician knows of
         self._client = 0
         self.alive = False
         self.name = client_name
@@ -274,13 +276,12 @@ class JackBackend:
         of a compiled C function `int64 f(state, events, count, left, right, frames)`, all int64, and of its state.
         `events` is the address of `count` pairs of int64 (offset in the period, message packed lowest byte first)
         in order of offset, everything that leaves midi_out in this period; `left` and `right` are addresses of
-        `frames` float32 to fill. It must not touch Python. The synth is `self.cue` from then on.
+        `frames` float32 to fill. It must not touch Python. The synth is `self.cue` from then on. Raises what
+        `make` raises, and leaves everything silent then.
         """
         words = self._words
-        words[jack_block.SYNTH] = 0
-        time.sleep(2 * self.period / self.rate)  # a callback that runs now may still be inside the old one
+        self._set_cue(make)
         self._make_synth = make
-        self._set_cue()
         if not words[jack_block.PORT_LEFT] and self.alive:
             self._register(_AUDIO_PORTS)
             self._connect_audio()
@@ -292,10 +293,16 @@ class JackBackend:
             self._notices.append("JACK server is gone: start it again, it is picked up by itself")
         if not self.alive and self._client == 0 and time.monotonic_ns() >= self._retry_ns:
             self._retry_ns = time.monotonic_ns() + _RETRY_NS
-            with contextlib.suppress(PortError):
+            try:
                 self._start()
                 self._notices.append("JACK server is back")
+            except PortError:
+                pass  # not yet
+            except UsageError as error:  # back with a rate that the synth cannot take: go on without sound
+                self._make_synth = None
+                self._notices.append(f"no sound from here on: {error}")
         if self.alive:
+            self._follow_pace()
             self._mend()
         notices, self._notices = self._notices, []
         return notices
@@ -350,25 +357,15 @@ class JackBackend:
         words[jack_block.CLIENT] = self._client = client
         words[jack_block.RATE] = library.jack_get_sample_rate(client)
         words[jack_block.PERIOD] = library.jack_get_buffer_size(client)
-        self._register(_PORTS)
-        if self._make_synth is not None:
-            self._set_cue()
-            self._register(_AUDIO_PORTS)
-        library.jack_set_process_callback(client, jack_process.process.address, self._address)
-        library.jack_set_xrun_callback(client, jack_process.xrun.address, self._address)
-        library.jack_set_buffer_size_callback(client, jack_process.size_changed.address, self._address)
-        library.jack_set_sample_rate_callback(client, jack_process.rate_changed.address, self._address)
-        library.jack_on_shutdown(client, jack_process.server_gone.address, self._address)
-        words[jack_block.BEAT] += 1
-        deadline = time.monotonic_ns() + 5 * _NS
-        if library.jack_activate(client) != 0:
+        try:
+            self._register(_PORTS)
+            if self._make_synth is not None:
+                self._set_cue(self._make_synth)
+                self._register(_AUDIO_PORTS)
+            self._run(client)
+        except (PortError, UsageError):
             self._leave()
-            raise PortError("the JACK server does not let this program run: look at its messages, start it again")
-        while not words[jack_block.CYCLES] - self._cycles:
-            if time.monotonic_ns() > deadline or words[jack_block.DEAD]:
-                self._leave()
-                raise PortError("the JACK server runs no period: check its device, start it again")
-            time.sleep(0.0005)
+            raise
         self.name = library.jack_get_client_name(client).decode()
         self.clock.start(library, client, self.rate)
         self._cycles, self._cycles_ns = words[jack_block.CYCLES], time.monotonic_ns()
@@ -378,16 +375,46 @@ class JackBackend:
         self._linked = False
         if self._make_synth is not None:
             self._connect_audio()
+        self._notices.append(f"JACK client {self.name}: {self._pace()}")
+        if not library.jack_is_realtime(client):
+            self._notices.append("the JACK server is not realtime: expect lost periods (start it with -R)")
+
+    def _run(self, client: int) -> None:
+        """Give the server our callbacks and see that it calls them."""
+        library, words = self._library, self._words
+        library.jack_set_process_callback(client, jack_process.process.address, self._address)
+        library.jack_set_xrun_callback(client, jack_process.xrun.address, self._address)
+        library.jack_set_buffer_size_callback(client, jack_process.size_changed.address, self._address)
+        library.jack_set_sample_rate_callback(client, jack_process.rate_changed.address, self._address)
+        library.jack_on_shutdown(client, jack_process.server_gone.address, self._address)
+        words[jack_block.BEAT] += 1
+        deadline = time.monotonic_ns() + _FIRST_PERIOD_NS
+        if library.jack_activate(client) != 0:
+            raise PortError("the JACK server does not let this program run: look at its messages, start it again")
+        while words[jack_block.CYCLES] == self._cycles:
+            if time.monotonic_ns() > deadline or words[jack_block.DEAD]:
+                raise PortError("the JACK server runs no period: check its device, start it again")
+            time.sleep(0.0005)
+
+    def _pace(self) -> str:
+        """Rate and period in words, with advice when the period is long."""
+        self._told = (self.rate, self.period)
         period_ms = 1000 * self.period / self.rate
-        self._notices.append(
-            f"JACK client {self.name}: {self.rate} Hz, period {self.period} frames ({period_ms:.1f} ms)"
-            + ("" if library.jack_is_realtime(client) else ", the server is not realtime: expect lost periods")
-        )
-        if period_ms > 11:
-            self._notices.append(
-                f"a period of {period_ms:.0f} ms is felt when you play: use 128 or 256 frames "
-                "(PipeWire: start this program with PIPEWIRE_LATENCY=128/48000)"
-            )
+        advice = "; that is felt when you play, use 128 or 256 frames (PipeWire: PIPEWIRE_LATENCY=128/48000)"
+        return f"{self.rate} Hz, period {self.period} frames ({period_ms:.1f} ms){advice if period_ms > 11 else ''}"
+
+    def _follow_pace(self) -> None:
+        """The server changed its rate or period while running."""
+        if self._told == (self.rate, self.period):
+            return
+        if self._told[0] != self.rate:
+            self.clock.start(self._library, self._client, self.rate)
+            if self._make_synth is not None:
+                try:
+                    self._set_cue(self._make_synth)
+                except UsageError as error:
+                    self._notices.append(f"no sound from here on: {error}")
+        self._notices.append(f"JACK runs at {self._pace()}")
 
     def _leave(self) -> None:
         self._library.jack_client_close(self._client)
@@ -416,9 +443,11 @@ class JackBackend:
                 )
             self._words[word] = handle
 
-    def _set_cue(self) -> None:
-        assert self._make_synth is not None
-        self.cue = self._make_synth(self.rate)
+    def _set_cue(self, make: Callable[[int], Cue]) -> None:
+        self._words[jack_block.SYNTH] = 0
+        if self.alive:
+            time.sleep(2 * self.period / self.rate)  # a callback that runs now may still be inside the old one
+        self.cue = make(self.rate)
         self._words[jack_block.SYNTH_STATE] = self.cue.state
         self._words[jack_block.SYNTH] = self.cue.function
 

@@ -17,7 +17,7 @@ from bridge.backends import jack_block as w
 from bridge.backends import jack_process
 from bridge.backends.freshness import fingerprint
 from bridge.backends.jack_process import pointer
-from bridge.synth import effects, kernel, layout, struck, sustained
+from bridge.synth import effects, kernel, layout, struck, sustained, vector
 
 __all__ = ["Cue", "make_cue"]
 
@@ -67,7 +67,7 @@ def _compile(version: int) -> Any:
     return cue
 
 
-_cue = _compile(fingerprint((w, jack_process, kernel, struck, sustained, effects, layout)))
+_cue = _compile(fingerprint((w, jack_process, kernel, struck, sustained, effects, layout, vector)))
 
 
 def make_cue(sample_rate: int) -> Cue:
