@@ -163,6 +163,11 @@ def _choose_device(sd: Any, wanted: str | int | None) -> dict[str, Any]:
     """The row of `sounddevice.query_devices` to play on."""
     outputs = [row for row in sd.query_devices() if row["max_output_channels"] >= 2]
     if not outputs:
+        # PortAudio looks at the machine once; a JACK server or a headset may have come since
+        sd._terminate()
+        sd._initialize()
+        outputs = [row for row in sd.query_devices() if row["max_output_channels"] >= 2]
+    if not outputs:
         raise AudioDeviceError(
             "no sound: this machine has no audio output. Plug in or switch on a device, or start a JACK server; "
             "the music still goes out as MIDI"
@@ -263,7 +268,7 @@ class AudioOut:
 
     @property
     def dropped(self) -> int:
-        """Messages lost because RING of them were already waiting."""
+        """Messages lost because RING of them were waiting; those are forgotten then, and every note is ended."""
         return self._dropped
 
     @property
@@ -317,6 +322,8 @@ class AudioOut:
         written = int(self._ring[WRITTEN])
         if written - int(self._ring[READ]) >= RING:
             self._dropped += 1
+            if self._ring[OFF_DONE] == self._ring[OFF_ASKED]:
+                self.all_off()  # a note-off may be among the lost: better silence than a note that hangs
             return
         frame = 0
         if self._ring[SEQUENCE] > 0:
