@@ -6,14 +6,18 @@ import contextlib
 import signal
 import subprocess
 import time
+import wave
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from aigc_music.core.errors import PortError, UsageError
 from aigc_music.core.parts import HUMAN_CHANNEL
 from bridge.backends import OUT, Backend, open_backend
 from bridge.backends.jack import JackBackend
+from bridge.backends.jack_synth import make_cue
 from tests.jack_world import (
     Dumped,
     JackServer,
@@ -238,6 +242,30 @@ def test_a_changed_period_is_followed_and_told(server: JackServer, backend: Jack
         assert backend.period == 1024 and backend.commit_ns == 64_000_000 and backend.clock.now_ns() > before
     finally:
         subprocess.run(["jack_bufsize", str(server.period)], capture_output=True, timeout=10, check=True)
+
+
+def test_the_synth_sounds_from_the_same_callback_beside_a_gil_hog(
+    server: JackServer, backend: JackBackend, tmp_path: Path
+) -> None:
+    """Recorded by jack_rec: both sides sound."""
+    need("jack_rec")
+    backend.attach_synth(make_cue)
+
+    def run() -> tuple[int, float]:
+        wav = tmp_path / "take.wav"
+        command = ["jack_rec", "-f", str(wav), "-d", "2", "-b", "16"]
+        with foreign(*command, *(f"{backend.name}:audio_{side}" for side in (1, 2))) as recorder, gil_hog():
+            start = backend.clock.now_ns() + 500 * MS
+            backend.send(start, bytes((0x91, 57, 100)))
+            backend.send(start + 600 * MS, bytes((0x81, 57, 64)))
+            while recorder.poll() is None:
+                rest(backend, 0.05)
+        with wave.open(str(wav)) as take:
+            samples = np.frombuffer(take.readframes(take.getnframes()), np.int16).reshape(-1, 2) / 32_768
+        return len(samples), float(np.abs(samples[48_000:]).max(axis=0).min())
+
+    frames, level = repeat_on_xruns(server, run, lambda result: result[1] > 0.01)
+    assert frames == 96_000 and level > 0.01
 
 
 def test_messages_too_long_for_the_callback_are_refused(backend: JackBackend) -> None:
