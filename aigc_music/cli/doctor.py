@@ -54,7 +54,7 @@ def _midi() -> list[Check]:
     checks = [
         Check(f"midi {name}", api["available"], api["detail"], "" if api["available"] else api.get("fix", ""))
         for name, api in found["apis"].items()
-        if name != "memory"
+        if name not in ("memory", "audio")
     ]
     audio = found["audio_out"]
     detail = f"{len(audio)} outputs" if audio else "no audio device: takes are written as MIDI and WAV instead"
