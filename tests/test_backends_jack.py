@@ -225,7 +225,7 @@ def test_names_that_fit_nothing_or_too_much_list_the_candidates(server: JackServ
 def test_the_frame_clock_maps_every_frame_back_to_itself(backend: JackBackend) -> None:
     for frame in (0, 1, 2, 47_999, 48_000, 2**32 - 1, 2**32, 2**40 + 12_345):
         assert backend.clock.frame_of(backend.clock.ns_of(frame)) == frame
-    assert backend.commit_ns == 3 * 256 * 1_000_000_000 // 48_000
+    assert backend.commit_ns == 256 * 1_000_000_000 // 48_000 + 10 * MS
 
 
 def test_a_changed_period_is_followed_and_told(server: JackServer, backend: JackBackend) -> None:
@@ -239,7 +239,11 @@ def test_a_changed_period_is_followed_and_told(server: JackServer, backend: Jack
             "JACK runs at 48000 Hz, period 1024 frames (21.3 ms); that is felt when you play, "
             "use 128 or 256 frames (PipeWire: PIPEWIRE_LATENCY=128/48000)"
         ]
-        assert backend.period == 1024 and backend.commit_ns == 64_000_000 and backend.clock.now_ns() > before
+        assert (
+            backend.period == 1024
+            and backend.commit_ns == 1024 * 1_000_000_000 // 48_000 + 10 * MS
+            and backend.clock.now_ns() > before
+        )
     finally:
         subprocess.run(["jack_bufsize", str(server.period)], capture_output=True, timeout=10, check=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import random
 
 import numpy as np
 import pytest
@@ -275,6 +276,44 @@ def test_the_synth_hears_every_message_of_its_period(jack: FakeJack) -> None:
     jack.run(2)
     first, second = (int.from_bytes(data, "little") for data in (on(60), off(60)))
     assert heard == [(1234, 10, first), (1234, 300 - PERIOD, second)]
+
+
+def test_noise_and_floods_at_every_entrance_leave_no_note(jack: FakeJack) -> None:
+    """Noise, clock storms and note floods on both inputs, thru on, a small buffer, forgetting at random."""
+    random_ = random.Random(7)
+    jack.words[w.THRU] = 1
+    jack.room = 25
+    jack.run()
+    for _ in range(400):
+        for port in (MIDI_IN, MIDI_CLOCK_IN):
+            events = []
+            for _ in range(random_.randrange(60)):
+                size = random_.choice((0, 1, 1, 2, 3, 3, 3, 4, 40))
+                data = bytes(
+                    random_.randrange(256) if index else random_.randrange(128, 256) for index in range(size)
+                )
+                events.append((random_.randrange(PERIOD), data))
+            jack.inputs[port] = sorted(events, key=lambda event: event[0])
+        for _ in range(random_.randrange(30)):
+            pitch = random_.randrange(128)
+            jack.send(
+                jack.frame + random_.randrange(-500, 5000), random_.choice((on, off))(pitch, random_.randrange(16))
+            )
+        jack.words[w.EPOCH] += random_.random() < 0.1
+        jack.run()
+        jack.arrived.clear()
+    jack.words[w.EPOCH] += 1
+    jack.words[w.CLOSE_ASKED] += 1
+    jack.run(30)
+    notes: set[tuple[int, int]] = set()
+    for data in jack.music():
+        key = (data[0] & 0x0F, data[1])
+        assert data[0] < 0xF0 and len(data) in (2, 3) and max(data[1:]) < 128
+        if data[0] & 0xF0 == 0x90:
+            notes.add(key)
+        elif data[0] & 0xF0 == 0x80:
+            notes.discard(key)
+    assert notes == set() and len(jack.music()) > 3000
 
 
 steps = st.lists(

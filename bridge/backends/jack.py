@@ -186,9 +186,13 @@ class JackBackend:
 
     @property
     def commit_ns(self) -> int:
-        """Messages should be handed over this long before their time: 10 ms or three periods."""
-        words = self._words
-        return max(10_000_000, 3 * words[jack_block.PERIOD] * _NS // words[jack_block.RATE])
+        """Messages should be handed over this long before their time.
+
+        A message must be in the ring when the period that holds its frame begins, so one period is the least;
+        the rest is for the player's own waking up: two periods more, 10 ms at most.
+        """
+        period_ns = self.period * _NS // self.rate
+        return max(10_000_000, period_ns + min(2 * period_ns, 10_000_000))
 
     @property
     def period(self) -> int:
