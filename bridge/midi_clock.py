@@ -4,15 +4,17 @@ Sending: pulses are stamped with their exact time and handed over ahead of it li
 specification, "System Real Time Messages": the first pulse after Start or Continue is the first beat).
 
 Following: a foreign clock arrives quantised to its sender's audio period (Ardour's single interval at
-120 bpm runs from 18.6 to 21.5 ms), so no single interval is ever believed. A straight line is fitted through
-the last pulses by least squares; tempo is its slope, phase its value. A tempo change shows as residuals that
-all lean to one side: then the window is cut to the newest pulses, so the line catches up within half a beat
-while a steady clock keeps a two-bar average.
+120 bpm runs from 18.6 to 21.5 ms), so no single interval is ever believed. A line is fitted through the last
+pulses by least squares, straight, or a parabola where the tempo clearly drifts (an accelerando); tempo is its
+slope, phase its value. A sudden tempo change shows as residuals that all lean to one side: then the window is
+cut to the newest pulses, so the line catches up within half a beat while a steady clock keeps a two-bar average.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from aigc_music.core.time import BPM_MAX, BPM_MIN, NS_PER_MINUTE, TICKS_PER_QUARTER
 
@@ -119,12 +121,13 @@ class ClockFollower:
         """(tick, ns, bpm) of the newest pulse on the fitted line, or None before the second pulse."""
         if len(self._times) < 2:
             return None
-        slope, at_last = _fit(self._times)
-        bpm = NS_PER_MINUTE / (slope * PULSES_PER_QUARTER) if slope > 0 else 0.0
+        newest = self._times[-1][1]
+        curve = _fit([ns - newest for _, ns in reversed(self._times)])
+        bpm = NS_PER_MINUTE / (curve.slope * PULSES_PER_QUARTER) if curve.slope > 0 else 0.0
         if not BPM_MIN <= bpm <= BPM_MAX:
             return None
-        self.phase_error_ns = round(self._times[-1][1] - at_last)
-        return self._times[-1][0] * TICKS_PER_PULSE, round(at_last) + self.offset_ns, bpm
+        self.phase_error_ns = round(-curve.at(0))
+        return self._times[-1][0] * TICKS_PER_PULSE, newest - self.phase_error_ns + self.offset_ns, bpm
 
     def gone(self, now_ns: int) -> bool:
         """True when a running clock has been silent for longer than TIMEOUT_NS."""
@@ -132,47 +135,79 @@ class ClockFollower:
 
     def _cut_if_tempo_moved(self) -> None:
         """Forget the old tempo when the newest pulses all lie on one side of the line by more than jitter."""
-        if len(self._times) <= self.SHORT:
+        short, half = self.SHORT, self.SHORT // 2
+        if len(self._times) < 2 * short:
             return
-        older = list(self._times)[: -self.SHORT]
-        if len(older) < self.SHORT:
-            return
-        slope, at_last = _fit(older)
-        last_index = older[-1][0]
-        residuals = [
-            ns - (at_last + slope * (index - last_index)) for index, ns in list(self._times)[-self.SHORT :]
-        ]
-        spread = _spread(older, slope, at_last)
+        newest_ns = self._times[-1][1]
+        ages = [ns - newest_ns for _, ns in reversed(self._times)]
+        older = ages[short:]
+        curve = _fit(older)
+        spread = max(abs(ns - curve.at(age)) for age, ns in enumerate(older))
+        residuals = [ages[age] - curve.at(age - short) for age in range(short)]
         # A drift grows: the newest half must stand further out than both the jitter seen so far and the half before.
-        newest, before = residuals[self.SHORT // 2 :], residuals[: self.SHORT // 2]
-        mean_new, mean_old = sum(newest) / len(newest), sum(before) / len(before)
+        newest, before = residuals[:half], residuals[half:]
+        mean_new, mean_old = sum(newest) / half, sum(before) / half
         same_side = all(r > 0 for r in newest) or all(r < 0 for r in newest)
         if same_side and abs(mean_new) > max(1.5 * spread, 500_000) and abs(mean_new) > 1.5 * abs(mean_old):
-            kept = list(self._times)[-self.SHORT :]
+            kept = list(self._times)[-short:]
             self._times.clear()
             self._times.extend(kept)
 
 
-def _fit(points: deque[tuple[int, int]] | list[tuple[int, int]]) -> tuple[float, float]:
-    """Least squares through (pulse, ns): (ns per pulse, ns of the line at the last pulse).
+class _Curve(NamedTuple):
+    """ns = mean + tilt * d + bend * (d * d - spread) with d = age - middle; age: pulses back from the newest."""
 
-    Sums are taken relative to the last point, so that 64-bit floats keep nanoseconds.
+    mean: float
+    tilt: float
+    bend: float
+    middle: float
+    spread: float
+
+    def at(self, age: float) -> float:
+        """ns at an age, relative to the same time as the points."""
+        d = age - self.middle
+        return self.mean + self.tilt * d + self.bend * (d * d - self.spread)
+
+    @property
+    def slope(self) -> float:
+        """ns per pulse at the newest pulse."""
+        return 2 * self.bend * self.middle - self.tilt
+
+
+_BEND_FROM = 2 * PULSES_PER_QUARTER  # pulses before a bend is looked for
+_BEND_SURE = 6.0  # standard errors
+_BEND_NS = 500_000.0  # what a straight line would be off at its end; less than this does not matter
+_SMOOTH_NS = 500_000.0  # residuals above this that run smoothly are a slow beat against the sender's audio period
+
+
+def _fit(points: Sequence[int]) -> _Curve:
+    """Least squares through ns by age (newest first, relative to the newest): straight unless a bend is certain.
+
+    Closed sums over the orthogonal polynomials 1, d, d*d - spread. A bend counts when it stands out of the
+    residuals and these look like jitter: pulses that beat slowly against an audio period draw smooth saw teeth,
+    whose differences from pulse to pulse are small, and no bend must be read into those.
     """
-    last_index, last_ns = points[-1]
     n = len(points)
-    sum_x = sum_y = sum_xx = sum_xy = 0.0
-    for index, ns in points:
-        x, y = index - last_index, ns - last_ns
-        sum_x += x
-        sum_y += y
-        sum_xx += x * x
-        sum_xy += x * y
-    denominator = n * sum_xx - sum_x * sum_x
-    slope = (n * sum_xy - sum_x * sum_y) / denominator
-    return slope, last_ns + (sum_y - slope * sum_x) / n
-
-
-def _spread(points: list[tuple[int, int]], slope: float, at_last: float) -> float:
-    """Largest distance (ns) of a point from the line: the jitter of this clock."""
-    last_index = points[-1][0]
-    return max(abs(ns - (at_last + slope * (index - last_index))) for index, ns in points)
+    sum_y = sum_uy = sum_uuy = sum_yy = roughness = 0.0
+    last = last_but_one = 0
+    for age, ns in enumerate(points):
+        moment = age * ns
+        sum_y += ns
+        sum_uy += moment
+        sum_uuy += age * moment
+        sum_yy += ns * ns
+        if age > 1:
+            second = ns - 2 * last + last_but_one
+            roughness += second * second
+        last, last_but_one = ns, last
+    middle, spread = (n - 1) / 2, (n * n - 1) / 12
+    mean, norm = sum_y / n, n * spread
+    tilt = (sum_uy - middle * sum_y) / norm
+    if n < _BEND_FROM:
+        return _Curve(mean, tilt, 0.0, middle, spread)
+    bend_norm = n * (n * n - 1) * (n * n - 4) / 180
+    bend = (sum_uuy - 2 * middle * sum_uy + (middle * middle - spread) * sum_y) / bend_norm
+    rest = max(0.0, sum_yy - n * mean * mean - tilt * tilt * norm - bend * bend * bend_norm)
+    jitter_like = rest < n * _SMOOTH_NS**2 or roughness > 1.5 * rest  # white jitter: 6 times
+    sure = bend * bend * bend_norm > _BEND_SURE**2 * rest / (n - 3) and abs(bend) * n * n / 6 > _BEND_NS
+    return _Curve(mean, tilt, bend if sure and jitter_like else 0.0, middle, spread)

@@ -30,7 +30,7 @@ EXIT_S = 1.0
 
 
 class Death(NamedTuple):
-    """What came of it. sounding: notes on at the receiver at the moment of death; ms: see the kind; problem: '' = none."""
+    """What came of it. sounding: notes on at the moment of death; ms: see the kind; problem: '' for none."""
 
     kind: str
     sounding: int
@@ -152,7 +152,7 @@ def _stops(rig: Rig) -> str:
 
 
 def _returned(rig: Rig, kind: str, lose: Callable[[], None], back: Callable[[], None], away_s: float) -> Death:
-    """A port goes and comes back. ms: from the first message after its return until all that sounded before is ended."""
+    """A port goes and comes back. ms: from the first message after it until all that sounded before is ended."""
     band, receiver = rig.band, rig.receiver
     assert band is not None
     lose()
