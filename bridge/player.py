@@ -42,6 +42,7 @@ _THINK_NS = 12_000_000  # given to the model for its first note of a new plan be
 _ASK_NS = 20_000_000  # how often the model is told the time
 _SILENCE_NS = 600_000_000  # a model that says nothing for this long while the music runs is taken for hung
 _HISTORY = 96  # notes told to a restarted model
+_SHOWN = 400  # notes kept for the screen
 _LATE_LIMIT_NS = 60_000_000  # a note later than this is dropped whole: music out of time is worse than a rest
 
 
@@ -81,9 +82,7 @@ class Player:
         self.epoch = 0
         self.model_ready = False
         self.chord = Chord()
-        self.recent: deque[Played] = deque(
-            maxlen=_HISTORY
-        )  # played, for the screen too
+        self.recent: deque[Played] = deque(maxlen=_SHOWN)
         self._frozen: deque[tuple[int, int]] = deque([(0, -1)], maxlen=64)  # (epoch, frozen tick)
         self._plan: list[Played] = []  # (tick, pitch, velocity, duration, channel)
         self._chords: deque[tuple[int, int, int]] = deque(maxlen=16)
@@ -310,7 +309,7 @@ class Player:
             "seed": self.session.seed,
             "controls": dict(self.controls.values),
             "metre": list(self.session.metre),
-            "history": [list(note) for note in self.recent],
+            "history": [list(note) for note in list(self.recent)[-_HISTORY:]],
         }
 
     def _take_plan(self, message: dict[str, Any], now: int) -> None:

@@ -39,7 +39,7 @@ def main(path: str) -> None:
         if velocity and tick > snapshot["tick"] - 3 * beat
     ]
     snapshot |= {"lateness_ms": {"p50": 0.0, "p99": 0.0, "max": 0.0}}
-    hello = {"api": "memory, a rehearsal on a clock held in the hand"}
+    hello = {"api": "rehearsal"}
     picture(path, snapshot, hello, rehearsal.told, _SEED, "default")
 
 

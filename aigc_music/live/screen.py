@@ -33,10 +33,13 @@ COLOURS = {
     "drums": "#8d99ae",
 }
 _YOU = "#a8e05f"
-_ROWS, _COLUMNS = 14, 72
+_ROWS = 14
+_MARGIN = 14  # frame, label and air beside the roll
+_WIDTHS = (64, 118)  # narrowest and widest view, in characters
+_PICTURE_WIDTH = 96
 _TICKS_PER_COLUMN = TICKS_PER_QUARTER // 6
-_NOW_COLUMN = 48
-_KEYS_HELP = "space panic · m mute · -/+ tempo · k key · s style · d/D density · t/T daring · r role · q quit"
+_NOW = 0.7  # where the line of now stands, as a share of the roll
+_KEYS_HELP = "space panic · m mute · -/+ tempo · k key · s style · d/D density · t/T daring · r role · q"
 
 
 class Screen:
@@ -62,9 +65,11 @@ class Screen:
         now = time.monotonic()
         if performance.snapshot and now - self._shown > 0.08:
             self._shown = now
-            self._live.update(
-                view(performance.snapshot, performance.hello, self.sentences, self.seed, self.model), refresh=True
-            )
+            self._live.update(self._view(performance), refresh=True)
+
+    def _view(self, performance: Any) -> Panel:
+        width = min(_WIDTHS[1], max(_WIDTHS[0], self.console.width))
+        return view(performance.snapshot, performance.hello, self.sentences, self.seed, self.model, width)
 
     def close(self) -> None:
         """Give the terminal back; the last view stays on it."""
@@ -83,14 +88,16 @@ class Screen:
         )
 
 
-def view(snapshot: dict[str, Any], hello: dict[str, Any], sentences: list[str], seed: int, model: str) -> Panel:
-    """The whole screen for one snapshot."""
+def view(
+    snapshot: dict[str, Any], hello: dict[str, Any], sentences: list[str], seed: int, model: str, width: int
+) -> Panel:
+    """The whole screen for one snapshot, `width` characters wide."""
     return Panel(
-        Group(_head(snapshot), _roll(snapshot), _knobs(snapshot), _foot(snapshot, hello, sentences)),
+        Group(_head(snapshot), _roll(snapshot, width - _MARGIN), _knobs(snapshot), _foot(snapshot, hello, sentences)),
         title=f"[bold]aigc-music[/] · model {model} · seed {seed}",
         subtitle=_KEYS_HELP,
         border_style="#5c6773",
-        width=_COLUMNS + 14,
+        width=width,
     )
 
 
@@ -114,17 +121,18 @@ def _head(snapshot: dict[str, Any]) -> Table:
     return table
 
 
-def _roll(snapshot: dict[str, Any]) -> Text:
+def _roll(snapshot: dict[str, Any], columns: int) -> Text:
     """Piano roll, one character a sixth of a beat; drums in the lowest row."""
     now = snapshot["tick"]
-    first = now - _NOW_COLUMN * _TICKS_PER_COLUMN
+    now_column = round(columns * _NOW)
+    first = now - now_column * _TICKS_PER_COLUMN
     notes = [(*note, False) for note in snapshot["notes"]] + [(*note, True) for note in snapshot["plan"]]
     pitches = [note[1] for note in notes if note[4] != 9] or [60]
     low, high = min(pitches), max(pitches)
     span = max(_ROWS - 2, high - low)
-    cells = [[(" ", "") for _ in range(_COLUMNS)] for _ in range(_ROWS)]
+    cells = [[(" ", "") for _ in range(columns)] for _ in range(_ROWS)]
     for line in cells:
-        line[_NOW_COLUMN] = ("│", "#5c6773")
+        line[now_column] = ("│", "#5c6773")
     for tick, pitch, velocity, duration, channel, planned in notes:
         part = part_of_channel(channel)
         colour = _YOU if channel == HUMAN_CHANNEL or part is None else COLOURS[PARTS[part].name]
@@ -132,7 +140,7 @@ def _roll(snapshot: dict[str, Any]) -> Text:
         begin = (tick - first) // _TICKS_PER_COLUMN
         end = begin + 1 if channel == 9 else max(begin + 1, (tick + duration - first) // _TICKS_PER_COLUMN)
         mark = "·" if channel == 9 and velocity < 60 else "▪" if channel == 9 else "░" if planned else "█"
-        for column in range(max(0, begin), min(_COLUMNS, end)):
+        for column in range(max(0, begin), min(columns, end)):
             cells[row][column] = (mark, colour)
     text = Text()
     for index, line in enumerate(cells):
@@ -173,9 +181,9 @@ def _foot(snapshot: dict[str, Any], hello: dict[str, Any], sentences: list[str])
     text.append(f"{counts} · {lateness} · {hello.get('api', '?')}\n", "#8d99ae")
     for part in PARTS:
         text.append("■ ", COLOURS[part.name])
-        text.append(f"{part.name} ch {part.channel + 1}  ", "#8d99ae")
+        text.append(f"{part.name} {part.channel + 1}  ", "#8d99ae")
     text.append("■ ", _YOU)
-    text.append(f"you ch {HUMAN_CHANNEL + 1}", "#8d99ae")
+    text.append(f"you {HUMAN_CHANNEL + 1}  ← channels", "#8d99ae")
     for sentence in sentences[-4:]:
         text.append(f"\n{sentence}", "italic")
     return text
@@ -186,7 +194,7 @@ def picture(
 ) -> None:
     """Draw the view of a snapshot into the SVG file `path`."""
     console = Console(
-        record=True, width=_COLUMNS + 14, file=io.StringIO(), force_terminal=True, color_system="truecolor"
+        record=True, width=_PICTURE_WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor"
     )
-    console.print(view(snapshot, hello, sentences, seed, model))
+    console.print(view(snapshot, hello, sentences, seed, model, _PICTURE_WIDTH))
     console.save_svg(path, title="aigc-music live")
