@@ -38,7 +38,7 @@ Mode = tuple[float, float, float, float]
 STRUCK: dict[str, dict[str, float | Sequence[Mode]]] = {
     "piano": {
         "gain": 1.0, "velocity": 1.5, "string": 1, "partials": 32, "pairs": 8, "stiff": 0.00035, "slope": 0.6,
-        "strike": 0.12, "dark": 480, "bright": 4600, "bright_key": 0.45, "decay": 0.55, "decay_key": 0.75,
+        "strike": 0.12, "dark": 480, "bright": 4600, "bright_key": 0.45, "decay": 0.6, "decay_key": 0.62,
         "decay_high": 0.35, "fast": 3.2, "slow": 0.4, "detune": 0.9, "release": 22, "attack": 0.0012,
         "spread": 0.35, "key_pan": 0.25, "noise": 0.12, "noise_decay": 0.016, "noise_hz": 900, "noise_q": 0.8,
         "noise_lp": 1, "reverb": 0.16, "open_key": 90, "key_gain": 0.0,
@@ -66,28 +66,28 @@ STRUCK: dict[str, dict[str, float | Sequence[Mode]]] = {
     },
     # ---- drums: the list is in Hz
     "kick": {
-        "gain": 2.6, "velocity": 1.2, "hertz": 1, "attack": 0.0004, "noise": 0.3, "noise_decay": 0.006,
+        "gain": 2.2, "velocity": 1.2, "hertz": 1, "attack": 0.0004, "noise": 0.3, "noise_decay": 0.006,
         "noise_hz": 2600, "noise_q": 0.7, "noise_lp": 1, "sweep": 2.6, "sweep_time": 0.016, "reverb": 0.03,
         "modes": [(50, 1, 8.5, 0), (101, 0.22, 17, 0.5), (164, 0.1, 34, 1)],
     },
     "snare": {
-        "gain": 1.1, "velocity": 1.3, "hertz": 1, "attack": 0.0003, "noise": 0.85, "noise_decay": 0.055,
+        "gain": 1.25, "velocity": 1.3, "hertz": 1, "attack": 0.0003, "noise": 1.25, "noise_decay": 0.075,
         "noise_hz": 2700, "noise_q": 0.5, "noise_bp": 0.8, "noise_hp": 0.35, "sweep": 0.25, "sweep_time": 0.01,
         "reverb": 0.14, "spread": 0.3,
         "modes": [(184, 0.8, 17, 0), (327, 0.5, 23, 0.3), (480, 0.2, 33, 0.6), (706, 0.12, 44, 0.9)],
     },
     "side_stick": {
-        "gain": 1.0, "velocity": 1.2, "hertz": 1, "attack": 0.0002, "noise": 0.35, "noise_decay": 0.007,
+        "gain": 1.3, "velocity": 1.2, "hertz": 1, "attack": 0.0002, "noise": 0.35, "noise_decay": 0.007,
         "noise_hz": 2500, "noise_q": 0.8, "noise_bp": 1, "reverb": 0.16,
         "modes": [(455, 0.6, 55, 0), (1665, 1, 75, 0.3), (2420, 0.5, 95, 0.6), (3310, 0.25, 120, 0.8)],
     },
     "clap": {
-        "gain": 1.2, "velocity": 1.2, "hertz": 1, "attack": 0.0003, "noise": 1, "noise_decay": 0.06,
+        "gain": 1.9, "velocity": 1.2, "hertz": 1, "attack": 0.0003, "noise": 1, "noise_decay": 0.06,
         "noise_hz": 1250, "noise_q": 1.1, "noise_bp": 1, "noise_hp": 0.15, "bursts": 3, "reverb": 0.25,
         "modes": [],
     },
     "hat_closed": {
-        "gain": 0.42, "velocity": 1.3, "hertz": 1, "attack": 0.0003, "noise": 0.8, "noise_decay": 0.026,
+        "gain": 0.55, "velocity": 1.3, "hertz": 1, "attack": 0.0003, "noise": 0.8, "noise_decay": 0.026,
         "noise_hz": 8200, "noise_q": 0.7, "noise_hp": 1, "choke": 1, "reverb": 0.04, "spread": 0.2,
         "modes": [(3170, 0.2, 60, 0), (4230, 0.25, 65, 0), (5310, 0.3, 70, 0), (6130, 0.3, 72, 0),
                   (7270, 0.3, 75, 0.3), (8390, 0.3, 80, 0.3), (9740, 0.3, 85, 0.5), (11230, 0.25, 90, 0.5)],
@@ -100,7 +100,8 @@ STRUCK: dict[str, dict[str, float | Sequence[Mode]]] = {
     },
     "hat_open": {
         "gain": 0.32, "velocity": 1.3, "hertz": 1, "attack": 0.0004, "noise": 0.75, "noise_decay": 0.2,
-        "noise_hz": 7600, "noise_q": 0.7, "noise_hp": 1, "choke": 1, "reverb": 0.06, "spread": 0.25,
+        "noise_hz": 7600, "noise_q": 0.7, "noise_hp": 0.8, "choke": 1, "reverb": 0.06, "spread": 0.25,
+        "noise_bp": 0.3,
         "modes": [(3170, 0.2, 8, 0), (4230, 0.25, 8.5, 0), (5310, 0.3, 9, 0), (6130, 0.3, 9.5, 0),
                   (7270, 0.3, 10, 0.3), (8390, 0.3, 11, 0.3), (9740, 0.3, 12, 0.5), (11230, 0.25, 13, 0.5)],
     },
@@ -116,8 +117,8 @@ STRUCK: dict[str, dict[str, float | Sequence[Mode]]] = {
         "modes": [(200, 1, 16, 0), (332, 0.3, 26, 0.5), (461, 0.16, 36, 0.8)],
     },
     "crash": {
-        "gain": 0.42, "velocity": 1.2, "hertz": 1, "attack": 0.0006, "noise": 0.9, "noise_decay": 0.55,
-        "noise_hz": 3800, "noise_q": 0.6, "noise_hp": 0.9, "noise_bp": 0.25, "reverb": 0.15, "spread": 0.45,
+        "gain": 0.62, "velocity": 1.2, "hertz": 1, "attack": 0.0006, "noise": 0.7, "noise_decay": 0.55,
+        "noise_hz": 3400, "noise_q": 0.5, "noise_hp": 0.4, "noise_bp": 1.0, "reverb": 0.15, "spread": 0.45,
         "modes": [(412, 0.2, 2.6, 0), (587, 0.2, 2.4, 0), (851, 0.2, 2.4, 0), (1213, 0.2, 2.6, 0),
                   (1741, 0.2, 2.8, 0), (2287, 0.24, 3, 0.2), (2963, 0.24, 3.2, 0.2), (3511, 0.26, 3.4, 0.3),
                   (4273, 0.26, 3.6, 0.3), (5147, 0.28, 3.8, 0.4), (5981, 0.28, 4.2, 0.4),
@@ -125,7 +126,7 @@ STRUCK: dict[str, dict[str, float | Sequence[Mode]]] = {
                   (11159, 0.2, 7, 0.6)],
     },
     "ride": {
-        "gain": 0.42, "velocity": 1.3, "hertz": 1, "attack": 0.0004, "noise": 0.3, "noise_decay": 0.28,
+        "gain": 0.3, "velocity": 1.3, "hertz": 1, "attack": 0.0004, "noise": 0.3, "noise_decay": 0.28,
         "noise_hz": 5600, "noise_q": 0.6, "noise_hp": 1, "reverb": 0.1, "spread": 0.35,
         "modes": [(517, 0.14, 2.2, 0), (871, 0.18, 2.2, 0), (1433, 0.22, 2.4, 0), (2129, 0.26, 2.8, 0),
                   (2903, 0.3, 3.2, 0), (3617, 0.34, 4, 0.2), (4391, 0.36, 5, 0.3), (5233, 0.36, 6, 0.4),
@@ -133,7 +134,7 @@ STRUCK: dict[str, dict[str, float | Sequence[Mode]]] = {
                   (10859, 0.2, 22, 0.9)],
     },
     "ride_bell": {
-        "gain": 0.45, "velocity": 1.3, "hertz": 1, "attack": 0.0004, "noise": 0.12, "noise_decay": 0.05,
+        "gain": 0.36, "velocity": 1.3, "hertz": 1, "attack": 0.0004, "noise": 0.12, "noise_decay": 0.05,
         "noise_hz": 6000, "noise_q": 0.6, "noise_hp": 1, "reverb": 0.12, "spread": 0.3,
         "modes": [(761, 0.5, 3, 0), (1439, 0.5, 3.2, 0), (2213, 0.4, 3.6, 0), (3307, 0.34, 4.2, 0.2),
                   (4519, 0.24, 5.4, 0.4), (6011, 0.16, 8, 0.6)],
@@ -145,14 +146,14 @@ STRUCK: dict[str, dict[str, float | Sequence[Mode]]] = {
                   (3380, 0.12, 36, 0.8)],
     },
     "tambourine": {
-        "gain": 0.42, "velocity": 1.2, "hertz": 1, "attack": 0.001, "noise": 0.8, "noise_decay": 0.05,
+        "gain": 0.7, "velocity": 1.2, "hertz": 1, "attack": 0.001, "noise": 0.8, "noise_decay": 0.05,
         "noise_hz": 7200, "noise_q": 1.2, "noise_bp": 0.7, "noise_hp": 0.6, "bursts": 2, "reverb": 0.12,
         "spread": 0.3,
         "modes": [(5210, 0.2, 22, 0), (6430, 0.22, 24, 0), (7810, 0.24, 26, 0.2), (9120, 0.24, 28, 0.3),
                   (10400, 0.2, 32, 0.4)],
     },
     "shaker": {
-        "gain": 0.5, "velocity": 1.2, "hertz": 1, "attack": 0.002, "noise": 1, "noise_decay": 0.035,
+        "gain": 0.95, "velocity": 1.2, "hertz": 1, "attack": 0.002, "noise": 1, "noise_decay": 0.035,
         "noise_hz": 6400, "noise_q": 0.9, "noise_bp": 0.6, "noise_hp": 0.6, "noise_attack": 0.018,
         "reverb": 0.08,
         "modes": [],
@@ -174,8 +175,8 @@ STRUCK: dict[str, dict[str, float | Sequence[Mode]]] = {
 # velocity and full envelope; times to 95 % of the way.
 SUSTAINED: dict[str, dict[str, float | Sequence[float]]] = {
     "bass": {
-        "gain": 0.74, "velocity": 0.9, "saw1": 0.34, "saw2": 0.16, "tone": (0.9, 0.14, 0.08, 0, 0.02),
-        "cents2": 6, "cutoff": 420, "cutoff_key": 0.45, "cutoff_velocity": 1.7, "cutoff_env": 1.5,
+        "gain": 0.7, "velocity": 0.9, "saw1": 0.46, "saw2": 0.2, "tone": (0.72, 0.38, 0.2, 0.08, 0.04),
+        "cents2": 6, "cutoff": 680, "cutoff_key": 0.45, "cutoff_velocity": 1.7, "cutoff_env": 1.5,
         "resonance": 0.9, "attack": 0.005, "decay": 0.9, "sustain": 0.55, "release": 0.07,
         "filter_attack": 0.003, "filter_decay": 0.22, "filter_sustain": 0.12, "reverb": 0.02, "key_gain": -0.05,
     },
@@ -201,15 +202,15 @@ SUSTAINED: dict[str, dict[str, float | Sequence[float]]] = {
         "chorus": 0.55, "key_gain": -0.1,
     },
     "organ": {
-        "gain": 0.26, "velocity": 0.35, "tone": (0.35, 0.8, 0.25, 0.45, 0, 0.25), "cents3": -1200,
+        "gain": 0.27, "velocity": 0.35, "tone": (0.35, 0.8, 0.25, 0.45, 0, 0.25), "cents3": -1200,
         "cutoff": 3600, "cutoff_key": 0.3, "cutoff_velocity": 0.4, "resonance": 0.6, "attack": 0.006,
         "decay": 1, "sustain": 1, "release": 0.06, "filter_attack": 0.01, "filter_decay": 1,
         "filter_sustain": 1, "vibrato": 4, "vibrato_hz": 6.1, "vibrato_delay": 0.1, "reverb": 0.28,
-        "chorus": 0.5,
+        "chorus": 0.5, "saw1": 0.1,
     },
     "brass": {
-        "gain": 0.95, "velocity": 0.9, "saw1": 0.6, "saw2": 0.35, "tone": (0.2, 0.1), "cents2": 5, "cents3": -4,
-        "cutoff": 700, "cutoff_key": 0.6, "cutoff_velocity": 1.8, "cutoff_env": 1.6, "resonance": 0.7,
+        "gain": 0.85, "velocity": 0.9, "saw1": 0.6, "saw2": 0.35, "tone": (0.2, 0.1), "cents2": 5, "cents3": -4,
+        "cutoff": 1200, "cutoff_key": 0.6, "cutoff_velocity": 1.8, "cutoff_env": 1.6, "resonance": 0.7,
         "attack": 0.035, "decay": 0.6, "sustain": 0.8, "release": 0.14, "filter_attack": 0.06,
         "filter_decay": 0.5, "filter_sustain": 0.6, "vibrato": 5, "vibrato_hz": 5, "vibrato_delay": 0.4,
         "reverb": 0.24, "chorus": 0.12, "key_gain": -0.08,
