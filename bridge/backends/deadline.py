@@ -21,7 +21,7 @@ from aigc_music.core.errors import UsageError
 from aigc_music.core.parts import HUMAN_CHANNEL
 from bridge.backends import IN, OUT, Incoming
 from bridge.backends.parse import whole
-from bridge.clock import Clock
+from bridge.clock import Clock, ManualClock
 
 __all__ = ["GENERATED", "THRU", "DeadlineBackend", "Sounding", "pending_offs", "sleep_on"]
 
@@ -30,6 +30,7 @@ GENERATED, THRU = 0, 1
 
 _LATE_NS = 1_000_000  # a message that leaves later than this counts as late
 _LATENESS_KEPT = 4096
+_SPIN_NS = 120_000  # at 50 notes a second this is half a percent of one core
 
 
 class Sounding:
@@ -125,6 +126,7 @@ class DeadlineBackend:
 
     def __init__(self, clock: Clock, commit_ns: int) -> None:
         self.clock = clock
+        self._spin_ns = 0 if isinstance(clock, ManualClock) else _SPIN_NS
         self.commit_ns = commit_ns
         self.alive = True
         self.sounding = Sounding()
@@ -187,8 +189,12 @@ class DeadlineBackend:
             self._serve(now)
             if self._arrived or now >= until_ns:
                 return self._sleep(now, fds)
-            due = self._heap[0][0] if self._heap else until_ns
-            ready = self._sleep(min(until_ns, due), fds)
+            due = self._heap[0][0] if self._heap else until_ns + self._spin_ns
+            if due - now <= self._spin_ns:
+                while self.clock.now_ns() < due:  # the last stretch awake: waking up costs 50 us and more
+                    pass
+                continue
+            ready = self._sleep(min(until_ns, due - self._spin_ns), fds)
             if ready:
                 self._take_input()
                 self._serve(self.clock.now_ns())
