@@ -108,7 +108,9 @@ def _run(way: str, wants_realtime: bool, due: Due, decoder: list[str] | None) ->
     if decoder is not None:
         beside = subprocess.Popen(decoder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert beside.stdin is not None and beside.stdout is not None
-        beside.stdout.readline()
+        if not beside.stdout.readline():
+            beside.communicate()
+            return {"error": f"the decoder beside it failed with exit code {beside.returncode}"}
     command = [sys.executable, "-P", "-m", "bridge.bench"]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert child.stdin is not None and child.stdout is not None
