@@ -150,6 +150,7 @@ class Player:
         now = self.backend.clock.now_ns()
         if self.transport.running:
             self.backend.unsend()
+            self.backend.unsend(CLOCK_OUT)
             self.silence()
             self.transport.stop(now)
             self.backend.send(now, bytes((STOP,)), CLOCK_OUT)

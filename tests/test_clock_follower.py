@@ -1,4 +1,4 @@
-"""The follower of MIDI clock against made-up senders: jitter, ramps, steps, and clocks stamped to an audio period.
+"""MIDI clock: the follower against made-up senders (jitter, ramps, steps, an audio period), and our own at a stop.
 
 Bars: 5 ms of phase at the worst and 2 ms on average from two bars on, 0.1 bpm of tempo under the jitter of a period.
 """
@@ -11,6 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.backends import CLOCK_OUT
+
+from .players import Stage
 from .real.pulses import follow, ramp, steady, step
 
 SEEDS = st.integers(0, 2**32)
@@ -52,3 +55,14 @@ def test_a_clock_stamped_to_an_audio_period_is_kept(bpm: float, period_ms: float
     phase = follow(steady(bpm), 48, 0, random.Random(1), period_ms)
     assert phase.worst <= 5 and phase.mean <= 2
     assert phase.bpm == pytest.approx(bpm, abs=0.1)
+
+
+def test_no_pulse_follows_our_stop() -> None:
+    stage = Stage()
+    stage.model_is_ready()
+    stage.player.start()
+    stage.run(2.013)
+    stage.player.stop()
+    stage.run(0.5)
+    clock = [sent.data for sent in stage.backend.sent if sent.port == CLOCK_OUT]
+    assert clock[0] == b"\xfa" and clock[-1] == b"\xfc" and clock.count(b"\xf8") > 90

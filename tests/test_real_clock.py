@@ -1,0 +1,109 @@
+"""MIDI clock with foreign programs: jack_midi_clock and Ardour as masters, jack_midi_dump as listener."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .jack_world import MidiDump, foreign, jack_server, need, need_jack
+from .real.ardour import ardour
+from .real.band import RULES, Band, wait_until
+from .real.clocks import phases, pulses, transport
+from .real.events import sounding
+
+pytestmark = pytest.mark.real
+
+TWO_BARS = 2 * 1920
+
+
+def test_jack_midi_clock_is_followed(tmp_path: Path) -> None:
+    """Start, two bars, tempo and phase, stop, continue."""
+    need_jack()
+    need("jack_midi_clock", "jack_transport")
+    for attempt in range(5):
+        journal = tmp_path / f"{attempt}.jsonl"
+        with (
+            jack_server() as server,
+            foreign("jack_midi_clock", "-b", "125", "-B"),
+            Band(journal, sync="midi", model_command=RULES) as band,
+            MidiDump(server, "aigc-music:midi_out") as dump,
+        ):
+            clock = server.wait_for_port("mclk_out")
+            server.connect(clock, f"{dump.name}:input")
+            server.connect(clock, "aigc-music:clock_in")
+            before = server.xruns()
+            assert wait_until(lambda: band.snapshot.get("model") == "ready", 10)
+            transport(server, "play")
+            assert wait_until(lambda: band.snapshot.get("tick", 0) > 2 * TWO_BARS, 20)
+            bpm = band.snapshot["bpm"]
+            transport(server, "stop")
+            assert wait_until(lambda: not band.snapshot["running"], 5)
+            silent = not sounding((m.frame, m.data) for m in dump.read())
+            standing = band.snapshot["tick"]
+            phase = phases(dump.read(), journal)
+            transport(server, "play")
+            assert wait_until(lambda: band.snapshot["running"], 5)
+            went_on = band.snapshot["tick"]
+            lost = server.xruns() - before
+        if lost == 0 or (phase.worst <= 5 and abs(bpm - 125) <= 0.1):
+            break
+    assert bpm == pytest.approx(125, abs=0.1)
+    assert phase.notes > 16 and phase.worst <= 5 and phase.mean <= 2
+    assert silent
+    assert standing <= went_on < standing + 960
+
+
+def test_ardour_is_followed_as_clock_master(tmp_path: Path) -> None:
+    need_jack()
+    need("ardour7-lua")
+    for attempt in range(5):
+        journal = tmp_path / f"{attempt}.jsonl"
+        with jack_server() as server, ardour(server, "master", "READY", "125") as daw:
+            with (
+                Band(journal, sync="midi", model_command=RULES) as band,
+                MidiDump(server, "aigc-music:midi_out") as dump,
+            ):
+                server.connect("ardour:MIDI Clock out", f"{dump.name}:input")
+                server.connect("ardour:MIDI Clock out", "aigc-music:clock_in")
+                wait_until(lambda: band.snapshot.get("model") == "ready", 10)
+                before = server.xruns()
+                rolls = daw.go()
+                wait_until(lambda: band.snapshot.get("tick", 0) > 2 * TWO_BARS, 20)
+                bpm = band.snapshot["bpm"]
+                daw.stop()
+                stopped = wait_until(lambda: not band.snapshot["running"], 5)
+                messages = dump.read()
+                lost = server.xruns() - before
+        phase = phases(messages, journal)
+        if rolls and (lost == 0 or (phase.worst <= 5 and abs(bpm - 125) <= 0.1)):
+            break
+    assert bpm == pytest.approx(125, abs=0.1)
+    assert phase.notes > 16 and phase.worst <= 5 and phase.mean <= 2
+    assert stopped and not sounding((m.frame, m.data) for m in messages)
+
+
+def test_our_clock_is_steady_to_a_frame_for_a_foreign_listener(tmp_path: Path) -> None:
+    need_jack()
+    for attempt in range(5):
+        with (
+            jack_server() as server,
+            Band(tmp_path / f"{attempt}.jsonl", model_command=RULES, controls={"bpm": 127.0}, autostart=False) as band,
+            MidiDump(server, "aigc-music:clock_out") as dump,
+        ):
+            before = server.xruns()
+            wait_until(lambda: band.snapshot.get("model") == "ready", 10)
+            band.wish("start")
+            wait_until(lambda: band.snapshot.get("tick", 0) > TWO_BARS, 15)
+            band.wish("stop")
+            wait_until(lambda: not band.snapshot["running"], 5)
+            messages = dump.wait_for(10)
+            lost = server.xruns() - before
+        grid = pulses(messages)
+        exact = 60 / 127 / 24 * 48_000
+        worst = max((abs(f - grid[0] - k * exact) for k, f in enumerate(grid)), default=1e9)
+        if lost == 0 or worst <= 1:
+            break
+    assert messages[0].data == b"\xfa" and messages[-1].data == b"\xfc"
+    assert len(grid) > 192
+    assert worst <= 1
