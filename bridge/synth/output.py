@@ -8,6 +8,7 @@ one int64 and one float64 array; each word has one writer. No lock anywhere.
 from __future__ import annotations
 
 import math
+import threading
 import time
 from typing import Any
 
@@ -40,11 +41,13 @@ BUCKET_SECONDS = 1.0
 SLACK_SECONDS = 0.002  # a message may be handed over this late and still be on time
 OUTPUT_UNDERFLOW = 4
 CALIBRATE_SECONDS = 0.05
+CLOSE_SECONDS = 1.5
 INSTALL_HINT = "apt install libportaudio2 (Debian, Ubuntu), brew install portaudio (macOS)"
 
 _INTS, _FLOATS, _TABLES = at.INTS, at.FLOATS, at.TABLES
 _render = kernel.render
 _EVENT_COLUMNS = 4
+_ABANDONED: list[AudioOut] = []  # streams that could not be closed: their memory must stay
 
 
 @njit(nogil=True, error_model="numpy")
@@ -201,7 +204,7 @@ class AudioOut:
         JACK anything else than the server's period only adds delay). Raises AudioDeviceError when PortAudio or
         the device is missing or refuses, UsageError for a sample rate that the synth can't run at.
         """
-        sd = _portaudio()
+        self._sd = sd = _portaudio()
         row = _choose_device(sd, device)
         self.device: str = row["name"]
         if sample_rate is None:
@@ -354,11 +357,17 @@ class AudioOut:
         }
 
     def close(self) -> None:
-        """End all notes, let them fade, and give the device back. Safe to call twice."""
+        """End all notes, let them fade, and give the device back, within 2 s. Safe to call twice."""
         stream, self._stream = self._stream, None
         if stream is None:
             return
         if stream.active:
             self.all_off()
             time.sleep(0.03)
-        stream.close(ignore_errors=True)
+        closing = threading.Thread(target=stream.close, args=(True,), daemon=True)
+        closing.start()
+        closing.join(CLOSE_SECONDS)
+        if closing.is_alive():
+            # PortAudio waits for ever for a JACK server that has died (measured with 19.6), and would again at exit
+            _ABANDONED.append(self)
+            self._sd._initialized = 0

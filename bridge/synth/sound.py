@@ -27,15 +27,16 @@ class JackSound:
     def describe(self) -> dict[str, Any]:
         """See Sound.describe. Late and dropped messages and xruns are the backend's own figures."""
         rate, period = self._backend.rate, self._backend.period
+        counted = self._backend.statistics()
         return {
             "api": "jack",
             "device": "audio_1, audio_2",
             "sample_rate": rate,
             "block": period,
             "latency_ms": round((period + kernel.LATENCY_FRAMES) / rate * 1e3, 2),
-            "late": 0,
-            "dropped": 0,
-            "xruns": self._backend.statistics().get("xruns", 0),
+            "late": counted["late"],
+            "dropped": counted["dropped"],
+            "xruns": counted["xruns"],
         }
 
     def close(self) -> None:
