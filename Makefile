@@ -40,6 +40,8 @@ $(BIN)/.ready: pyproject.toml
 	@sh .ci/system-packages play
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@echo "compiling the decoder and the synth for this machine, once"
+	@$(BIN)/aigc-music doctor >/dev/null
 	@touch $@
 
 setup-test: $(BIN)/.ready-test

@@ -86,6 +86,19 @@ def _model() -> list[Check]:
     ]
 
 
+def _sound() -> list[Check]:
+    import time
+
+    from bridge.synth.offline import render_events
+
+    begun = time.perf_counter()
+    sound = render_events([(0.0, bytes((0x90, 60, 80))), (0.5, bytes((0x80, 60, 0)))], 0.5)
+    taken = time.perf_counter() - begun
+    return [
+        Check("synth", bool(abs(sound).max() > 0), f"{len(sound) / 48_000:.1f} s of sound rendered in {taken:.2f} s")
+    ]
+
+
 def _places() -> list[Check]:
     from aigc_music.live.performance import state_folder
 
@@ -104,4 +117,4 @@ def _places() -> list[Check]:
     return [Check("disk", True, f"journals and settings in {folder}")]
 
 
-CHECKS: tuple[Callable[[], list[Check]], ...] = (_python, _midi, _realtime, _model, _places)
+CHECKS: tuple[Callable[[], list[Check]], ...] = (_python, _midi, _realtime, _model, _sound, _places)

@@ -18,6 +18,7 @@ from aigc_music.core.styles import STYLES, style_id
 from aigc_music.core.time import check_bpm
 
 _STARTED_NS = time.monotonic_ns()
+_PATIENCE_NS = 3_000_000_000  # a player that has not said hello by then is being compiled
 
 EPILOG = """\b
 Keys while playing:
@@ -219,11 +220,14 @@ def greeting(hello: dict[str, Any]) -> list[str]:
 def _run(performance: Any, face: Any) -> None:
     """Until the player ends or the musician quits."""
     said = 0
-    greeted = False
+    greeted = patient = False
     while not performance.over:
         fds = [performance.fd] + ([face.keys.fd] if face.keys else [])
         select.select(fds, [], [], 0.1)
         performance.listen()
+        if not performance.hello and not patient and time.monotonic_ns() - _STARTED_NS > _PATIENCE_NS:
+            patient = True
+            face.tell("compiling the synth for this machine: only the first start takes so long ...")
         if performance.hello and not greeted:
             greeted = True
             for text in greeting(performance.hello):
