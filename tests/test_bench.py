@@ -215,6 +215,17 @@ def test_a_decoder_that_fails_is_not_measured_as_an_idle_one(program: str) -> No
 # -- start -------------------------------------------------------------------------------------------------
 
 
+def test_the_first_note_is_found_in_a_journal() -> None:
+    journal = [
+        {"is": "take", "version": 1},
+        {"is": "line", "tick": -12, "ns": 1_000_000_000, "bpm": 125.0},  # a tick lasts 1 ms
+        {"is": "chord", "tick": 0, "root": 5, "quality": 0},
+        {"is": "played", "notes": [[240, 48, 91, 240, 3], [250, 57, 117, 200, 2]]},
+        {"is": "played", "notes": [[260, 38, 55, 40, 9]]},
+    ]
+    assert bench_start.first_due(journal) == (1_252_000_000, 240_000_000)
+
+
 def test_start_measures_commands_and_says_what_could_not_run() -> None:
     rows, skipped = bench_start.measure("no such model", runs=1)
     assert list(rows) == ["aigc-music --help", "aigc-music ports", "python -c pass"]

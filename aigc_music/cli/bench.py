@@ -187,9 +187,9 @@ def show(table: str, title: str, rows: Rows, skipped: dict[str, str], load: floa
 
     loads = f"load {load:g} before, {load_average():g} after, on {cores} cores"
     grid = Table(title=f"{title}; {loads}", title_justify="left")
-    grid.add_column("")
+    grid.add_column("", no_wrap=True)
     columns = {"p50": "p50 ms", "p99": "p99 ms", "max": "max ms", "min": "min ms", "cpu": "CPU ms", "times": ""}
-    columns["times"] = "times ours" if YARDSTICK[table] == "aigc-music" else f"times {YARDSTICK[table]!r}"
+    columns["times"] = "times ours" if YARDSTICK[table] == "aigc-music" else f"times {YARDSTICK[table].split()[0]}"
     if not any("max" in row for row in rows.values()):
         del columns["max"]
     for head in columns.values():

@@ -58,8 +58,9 @@ def measure(
     order = ["aigc-music --help", "aigc-music ports", FIRST_NOTE, "python -c pass"]
     rows = {name: _row(took[name][1:]) for name in order if name not in skipped}
     if FIRST_NOTE in rows:
+        rest = sorted(rests)[len(rests) // 2]
         rows[FIRST_NOTE]["detail"] = (
-            f"--api memory --sound none; the music itself begins with a rest of {sorted(rests)[len(rests) // 2]:.0f} ms;"
+            f"--api memory --sound none; {rest:.0f} ms of it are a rest in the music;"
             f" CPU is that of all processes for {_SECONDS} s and the files of the take"
         )
     return rows, skipped
