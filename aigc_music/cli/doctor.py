@@ -69,9 +69,8 @@ def _realtime() -> list[Check]:
 
 
 def _model() -> list[Check]:
-    from models.music.bench import decode_ms
-
     from aigc_music.core.errors import AigcMusicError
+    from models.music.bench import decode_ms
     from models.zoo import cards
 
     try:

@@ -32,9 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lines = Lines(sys.stdin.fileno())
     try:
-        from models.music.decode_cpu import load_model
-
         from aigc_music.generators.music.planner import Planner
+        from models.music.decode_cpu import load_model
 
         model = load_model(options.model)
         model.warm_up()

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from models.music.decode_cpu import load_model
-
 from aigc_music.core.time import TICKS_PER_QUARTER
+from models.music.decode_cpu import load_model
 
 from .rehearsal import Rehearsal
 from .screen import picture

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.music.decode_cpu import MusicModel
-
 from aigc_music.core.controls import Controls
 from aigc_music.generators.music.planner import Planner
 from bridge.backends.memory import MemoryBackend
 from bridge.clock import ManualClock
 from bridge.journal import Journal
 from bridge.player import Player, Session
+from models.music.decode_cpu import MusicModel
 
 __all__ = ["Rehearsal"]
 

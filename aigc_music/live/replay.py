@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.music.decode_cpu import MusicModel
-
 from aigc_music.generators.music.planner import Planner
+from models.music.decode_cpu import MusicModel
 
 __all__ = ["replay"]
 

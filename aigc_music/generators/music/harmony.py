@@ -11,10 +11,10 @@ from bisect import bisect_right
 from typing import Any
 
 import numpy as np
-from models.music.harmony import ChordModel
 
 from aigc_music.core.theory import CHORD_QUALITIES, Chord, Key
 from aigc_music.core.time import Metre
+from models.music.harmony import ChordModel
 
 from .roles import Heard
 

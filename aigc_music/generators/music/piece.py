@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from models.music.decode_cpu import load_model
-
 from aigc_music.core.notes import Note, Score, Track
 from aigc_music.core.parts import PARTS, part_of_channel
 from aigc_music.core.theory import Chord
 from aigc_music.core.time import Metre
 from aigc_music.engine.requests import MusicRequest
+from models.music.decode_cpu import load_model
 
 from .planner import Planner
 

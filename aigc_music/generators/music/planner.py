@@ -18,14 +18,13 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from models.music.decode_cpu import CLOSE, OPEN, Conditions, Limits, MusicModel, Rest, Stream
-
 from aigc_music.core.controls import Controls
 from aigc_music.core.notes import Note
 from aigc_music.core.parts import DRUM_PITCHES, DRUMS, PART_NAMES, PARTS, part_of_channel
 from aigc_music.core.styles import STYLES, Style, style_id
 from aigc_music.core.theory import Chord, Key
 from aigc_music.core.time import TICKS_PER_QUARTER, Metre
+from models.music.decode_cpu import CLOSE, OPEN, Conditions, Limits, MusicModel, Rest, Stream
 
 from .harmony import Harmony
 from .roles import MELODY, Listener, Window, parts_of, window_of
