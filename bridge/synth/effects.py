@@ -14,14 +14,12 @@ from numba import njit
 
 from . import layout as at
 
-FAST = {"contract", "reassoc", "nsz", "arcp"}
 U = np.uint64
 F32 = np.float32
-ZERO, ONE, HALF = F32(0), F32(1), F32(0.5)
+ZERO, ONE = F32(0), F32(1)
 MASTER = F32(0.24)
-CEILING = F32(0.9655)  # -0.305 dBFS
-KNEE = F32(0.70)
-ROOM = F32(0.9655 - 0.70)
+KNEE = F32(0.70)  # below it the limiter does nothing
+ROOM = F32(0.9655 - 0.70)  # and it never lets more through than -0.305 dBFS
 DIFFUSION = F32(0.62)
 REVERB_GAIN = F32(0.34)
 CHORUS_GAIN = F32(0.7)

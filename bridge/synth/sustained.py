@@ -27,7 +27,6 @@ MIDDLE_C = 261.6256
 SILENT = 1e-4
 STILL = F32(3e-6)
 STEAL_SECONDS = 0.005
-RETRIGGER_SECONDS = 0.012
 
 
 @njit(nogil=True, fastmath=FAST, error_model="numpy")
