@@ -88,6 +88,7 @@ def _model() -> list[Check]:
 def _sound() -> list[Check]:
     import time
 
+    import bridge.synth.output  # noqa: F401 - compiles the stream's callback, so that the first `live` need not
     from bridge.synth.offline import render_events
 
     begun = time.perf_counter()
