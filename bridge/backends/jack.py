@@ -54,6 +54,7 @@ _CALLED = (
     (jack_block.FRAME_TIME, "jack_last_frame_time"),
     (jack_block.EVENT_COUNT, "jack_midi_get_event_count"),
     (jack_block.EVENT_GET, "jack_midi_event_get"),
+    (jack_block.PORT_CONNECTED, "jack_port_connected"),
 )
 _SLICE_NS = 200_000_000  # longest sleep without a sign of life; the callback gives up on the player after 500 ms
 _STALLED_NS = 2 * _NS  # a server that runs no period for so long is as good as gone
@@ -153,9 +154,7 @@ class JackBackend:
         self._make_synth: Callable[[int], Cue] | None = None
         self.cue: Cue | None = None
         self._wishes: dict[_Wish, bool] = {}  # value: the peer was there when we last looked
-        self._linked = False
-        self._settle = False  # a receiver was lost while notes sounded: end them when one is connected again
-        self._settle_at = 0  # in which period to do so, 0: not due
+        self._born = 0  # how many of the ports that came have been looked at
         self._cycles = self._retry_ns = self._cycles_ns = 0
         self._notices: list[str] = []
         self._told = (0, 0)  # rate and period that the musician knows of
@@ -243,8 +242,6 @@ class JackBackend:
         while True:
             self._words[jack_block.BEAT] += 1
             self._flush()
-            if self._settle and self.alive:
-                self._end_what_was_lost()
             rest = until_ns - self.clock.now_ns()
             timeout = 0 if len(self._in) else max(0, min(rest, _SLICE_NS))
             ready = select.select([self._wake_read, *fds], [], [], timeout / _NS)[0]
@@ -354,6 +351,8 @@ class JackBackend:
         client = libjack.open_client(library, self._wanted_name)
         for word in (jack_block.STARTED, jack_block.HEAP_SIZE, jack_block.DEAD, jack_block.FRAME):
             words[word] = 0
+        for word in (jack_block.LINKS_IN, jack_block.LINKS_OUT, jack_block.SETTLE):
+            words[word] = 0
         for word, *_ in (*_PORTS, *_AUDIO_PORTS):
             words[word] = 0
         self._out.clear()
@@ -376,7 +375,6 @@ class JackBackend:
         self.alive = True
         for wish in self._wishes:
             self._wishes[wish] = False
-        self._linked = False
         if self._make_synth is not None:
             self._connect_audio()
         self._notices.append(f"JACK client {self.name}: {self._pace()}")
@@ -387,6 +385,7 @@ class JackBackend:
         """Give the server our callbacks and see that it calls them."""
         library, words = self._library, self._words
         library.jack_set_process_callback(client, jack_process.process.address, self._address)
+        library.jack_set_port_registration_callback(client, jack_process.port_came_or_went.address, self._address)
         library.jack_set_xrun_callback(client, jack_process.xrun.address, self._address)
         library.jack_set_buffer_size_callback(client, jack_process.size_changed.address, self._address)
         library.jack_set_sample_rate_callback(client, jack_process.rate_changed.address, self._address)
@@ -429,7 +428,7 @@ class JackBackend:
         self.clock.stop()
         self.alive = False
         self._leave()
-        self._settle = True
+        self._words[jack_block.LOST] = 1  # what sounds now is ended at the receiver that comes back
         self._retry_ns = time.monotonic_ns() + _RETRY_NS // 4
 
     def _stalled(self) -> bool:
@@ -478,10 +477,14 @@ class JackBackend:
         return self._library.jack_connect(self._client, *pair) in (0, 17)  # 17: connected already
 
     def _mend(self) -> None:
-        """Connect again what came back, and end what may still sound there."""
+        """Connect again what came back; the callback ends what may still sound there."""
         library, words = self._library, self._words
+        born = self._names_of_the_born()
         for wish, there in self._wishes.items():
-            back = bool(library.jack_port_by_name(self._client, wish.peer.encode()))
+            peer = wish.peer.encode()
+            back = bool(library.jack_port_by_name(self._client, peer))
+            if there and peer in born and not library.jack_port_connected_to(words[wish.word], peer):
+                there = False  # it went and came between two looks
             if back == there:
                 continue
             if not back:
@@ -491,20 +494,15 @@ class JackBackend:
                 self._wishes[wish] = True
                 mine = library.jack_port_name(words[wish.word]).decode()
                 self._notices.append(f"connected {mine} with {wish.peer}")
-        linked = library.jack_port_connected(words[jack_block.PORT_OUT]) > 0
-        self._settle = self._settle or (self._linked and not linked)
-        self._linked = linked
 
-    def _end_what_was_lost(self) -> None:
-        """Once a receiver is connected again: end there what sounded when the last one was lost."""
-        words = self._words
-        if self._library.jack_port_connected(words[jack_block.PORT_OUT]) <= 0:
-            return  # also for a moment after a connection is made: it carries from the next period on
-        if not self._settle_at:
-            self._settle_at = words[jack_block.CYCLES] + 2
-        elif words[jack_block.CYCLES] >= self._settle_at:
-            self._settle, self._settle_at = False, 0
-            words[jack_block.CLOSE_ASKED] += 1
+    def _names_of_the_born(self) -> set[bytes]:
+        """Names of the ports that have appeared on the server since the last look."""
+        library, words = self._library, self._words
+        born, kept = words[jack_block.BORN], jack_block.BIRTHS_KEPT
+        numbers = [words[jack_block.BIRTHS + k % kept] for k in range(max(self._born, born - kept), born)]
+        self._born = born
+        ports = [library.jack_port_by_id(self._client, number) for number in numbers]
+        return {library.jack_port_name(port) for port in ports if port}
 
 
 def _address_of(function: Any) -> int:

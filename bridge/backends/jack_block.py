@@ -7,6 +7,7 @@ A table of word indices, first the single words, then the arrays. Which side wri
 from __future__ import annotations
 
 __all__ = [
+    "BIRTHS_KEPT",
     "EVENT_WORDS",
     "HEAP_LIMIT",
     "IN_RECORD_WORDS",
@@ -25,6 +26,7 @@ OUT_RING_RECORDS, OUT_RECORD_WORDS = 4096, 3  # frame, port | length << 8 | epoc
 IN_RING_RECORDS, IN_RECORD_WORDS = 16_384, 3  # frame, port | length << 8, packed bytes
 HEAP_LIMIT, HEAP_WORDS = 8192, 4  # frame, order of sending, and the rest of the out record
 LATENESS_KEPT = 4096
+BIRTHS_KEPT = 64
 EVENT_LIMIT, EVENT_WORDS = 4096, 2  # offset in the period, packed bytes: what the synth hears in this period
 
 # single words
@@ -59,6 +61,12 @@ BYTES, ONE, EVENT = (
 )  # (cb) scratch: bytes to write, the number 1, a jack_midi_event_t of three words
 SYNTH, SYNTH_STATE = 56, 57  # (py) address of the synth's function, 0 for none, and of its state
 
+PORT_CONNECTED = 58  # (py) C function
+LINKS_IN, LINKS_OUT = 59, 60  # (cb) how many peers midi_in and midi_out had in the last period
+LOST = 61  # (cb) 1 from the loss of a receiver until another one comes; also (py) while no callback runs
+SETTLE = 62  # (cb) periods until all is ended at the receiver that came, 0: not due
+BORN = 63  # (cb) ports that appeared on the server so far
+
 # arrays
 OUT_RING = 64
 IN_RING = OUT_RING + OUT_RING_RECORDS * OUT_RECORD_WORDS
@@ -69,4 +77,5 @@ OWED = HELD + 2 * KEYS  # 1 where a note_off did not fit into JACK's buffer
 PENDING = OWED + KEYS
 LATENESS = PENDING + KEYS  # frames, of the last note_ons
 EVENTS = LATENESS + LATENESS_KEPT
-WORDS = EVENTS + EVENT_LIMIT * EVENT_WORDS
+BIRTHS = EVENTS + EVENT_LIMIT * EVENT_WORDS  # numbers of the last ports that appeared
+WORDS = BIRTHS + BIRTHS_KEPT

@@ -28,7 +28,7 @@ from aigc_music.core.parts import HUMAN_CHANNEL
 from bridge.backends import jack_block as w
 from bridge.backends.freshness import fingerprint
 
-__all__ = ["process", "rate_changed", "server_gone", "size_changed", "xrun"]
+__all__ = ["port_came_or_went", "process", "rate_changed", "server_gone", "size_changed", "xrun"]
 
 _GENERATED, _BY_THRU = 0, 1
 _OUT = 0
@@ -238,6 +238,42 @@ def _release(s: Any, buffer: int, owner: int) -> int:
 
 
 @njit
+def _end_all(s: Any, buffer: int) -> int:
+    """End every note, then sustain up, all notes off, all sound off; how many notes sounded."""
+    ended = _release(s, buffer, _GENERATED) + _release(s, buffer, _BY_THRU)
+    for channel in range(16):
+        if s[w.CHANNELS] >> channel & 1:
+            for control in (64, 123, 120):
+                _put(s, buffer, 0, 0xB0 | channel | control << 8, 3)
+    return ended
+
+
+@njit
+def _watch_links(s: Any, buffer: int) -> None:
+    """A keyboard that goes lets go of its keys; a receiver that comes after one was lost is silenced once.
+
+    Seen here and not by the player: a cable that is pulled and put back takes less time than a look at the ports.
+    """
+    keyboards = call(s[w.PORT_CONNECTED], (s[w.PORT_IN],)) & 0xFFFFFFFF
+    if keyboards < s[w.LINKS_IN]:
+        for pitch in range(128):
+            if s[w.HELD + _BY_THRU * w.KEYS + (HUMAN_CHANNEL << 7 | pitch)]:
+                _receive(s, 0, 0, 3, 0x80 | pitch << 8 | _RELEASE_VELOCITY << 16)
+        _release(s, buffer, _BY_THRU)
+    s[w.LINKS_IN] = keyboards
+    receivers = call(s[w.PORT_CONNECTED], (s[w.PORT_OUT],)) & 0xFFFFFFFF
+    if receivers < s[w.LINKS_OUT]:
+        s[w.LOST] = 1
+    elif receivers > s[w.LINKS_OUT] and s[w.LOST]:
+        s[w.LOST], s[w.SETTLE] = 0, 3  # a new connection carries from the next period on
+    s[w.LINKS_OUT] = receivers
+    if s[w.SETTLE]:
+        s[w.SETTLE] -= 1
+        if not s[w.SETTLE]:
+            _end_all(s, buffer)
+
+
+@njit
 def _serve_requests(s: Any, buffer: int, epoch_out: int, epoch_clock: int, close_asked: int) -> None:
     frame = s[w.FRAME]
     if epoch_out != s[w.EPOCH_SEEN]:
@@ -263,11 +299,7 @@ def _serve_requests(s: Any, buffer: int, epoch_out: int, epoch_clock: int, close
         if _release(s, buffer, _GENERATED):
             s[w.HEARTBEATS_LOST] += 1
     if close_asked != s[w.CLOSE_DONE]:
-        s[w.CLOSED] = _release(s, buffer, _GENERATED) + _release(s, buffer, _BY_THRU)
-        for channel in range(16):
-            if s[w.CHANNELS] >> channel & 1:
-                for control in (64, 123, 120):
-                    _put(s, buffer, 0, 0xB0 | channel | control << 8, 3)
+        s[w.CLOSED] = _end_all(s, buffer)
         fence()
         s[w.CLOSE_DONE] = close_asked
 
@@ -382,6 +414,8 @@ def _period(s: Any, frames: int) -> None:
         _serve_requests(s, out, epoch_out, epoch_clock, close_asked)
 
     arrived = s[w.IN_WRITTEN]
+    if out:
+        _watch_links(s, out)
     clock_in = _buffer(s, w.PORT_CLOCK_IN, frames)
     if clock_in:
         for index in range(call(s[w.EVENT_COUNT], (clock_in,)) & 0xFFFFFFFF):
@@ -424,6 +458,16 @@ def _compile(version: int) -> tuple[Any, ...]:
         _period(carray(argument, w.WORDS, np.int64), np.int64(frame_count))
         return 0
 
+    @cfunc(types.void(types.uint32, types.int32, types.voidptr), cache=True)
+    def port_came_or_went(number: int, came: int, argument: Any) -> None:
+        """JACK's port registration callback: keeps the numbers of the ports that came."""
+        _ = version
+        if came:
+            s = carray(argument, w.WORDS, np.int64)
+            s[w.BIRTHS + s[w.BORN] % w.BIRTHS_KEPT] = np.int64(number)
+            fence()
+            s[w.BORN] += 1
+
     @cfunc(types.int32(types.voidptr), cache=True)
     def xrun(argument: Any) -> int:
         """JACK's xrun callback: counts."""
@@ -453,7 +497,7 @@ def _compile(version: int) -> tuple[Any, ...]:
         s[w.DEAD] = 1
         _wake(s)
 
-    return process, xrun, size_changed, rate_changed, server_gone
+    return process, port_came_or_went, xrun, size_changed, rate_changed, server_gone
 
 
-process, xrun, size_changed, rate_changed, server_gone = _compile(fingerprint((w, parts)))
+process, port_came_or_went, xrun, size_changed, rate_changed, server_gone = _compile(fingerprint((w, parts)))
