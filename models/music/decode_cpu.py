@@ -53,11 +53,18 @@ OPEN = -1
 CLOSE = -2
 """Duration that says: the open note of this part and pitch has ended."""
 
-SAMPLING: dict[str, tuple[float, float]] = {
-    "part": (1.0, 1.0), "delta": (0.8, 0.9), "micro": (0.9, 0.95), "pitch": (0.95, 0.97), "velocity": (0.9, 0.98),
-    "duration": (0.95, 0.97),
+SAMPLING: dict[str, dict[str, tuple[float, float]]] = {
+    "pitched": {
+        "part": (1.0, 1.0), "delta": (0.8, 0.9), "micro": (0.9, 0.95), "pitch": (0.95, 0.97), "velocity": (0.9, 0.98),
+        "duration": (0.95, 0.97),
+    },
+    "drums": {
+        "part": (1.0, 1.0), "delta": (0.7, 0.9), "micro": (0.9, 0.95), "pitch": (0.7, 0.85), "velocity": (0.9, 0.98),
+        "duration": (0.9, 0.95),
+    },
 }  # fmt: skip
-"""Temperature and top-p per head where the card says nothing. The user's temperature multiplies the first."""
+"""Temperature and top-p per head where the card's `sampling` says nothing. The user's temperature
+multiplies the first."""
 
 CHORDS = 256  # chords a timeline can hold
 _USUAL_DENSITY = {
@@ -249,8 +256,8 @@ class Stream:
         self._hidden = np.zeros(size, np.float32)
         self._ahead = np.zeros(size, np.float32)
         self._cells = np.zeros(kernels.CELLS, np.int64)
-        self._sampling = np.array([model.sampling[name] for name, _ in rep.HEADS], np.float32)
-        self._temperatures = self._sampling[:, 0].copy()
+        self._sampling = np.array([[rows[name] for name, _ in rep.HEADS] for rows in model.sampling], np.float32)
+        self._temperatures = self._sampling[:, :, 0].copy()
         self._factor = 1.0
         self._conditions = Conditions()
         kernels.start(self._cells, 0)
@@ -313,7 +320,7 @@ class Stream:
         self._conditions = conditions
         if conditions.temperature != self._factor:
             self._factor = conditions.temperature
-            self._sampling[:, 0] = np.maximum(self._temperatures * self._factor, 0.01)
+            self._sampling[:, :, 0] = np.maximum(self._temperatures * self._factor, 0.01)
         self._digest()
         kernels.draw(
             self._weights, self._buffers, self._ahead, self._cells, conditions.array, conditions.chords,
@@ -333,9 +340,8 @@ class MusicModel:
         self.name = str(card.get("name", "model"))
         self.parameters = sum(value.size for value in tensors.values())
         self.weights = weights.quantise(tensors, card["config"], exact=exact)
-        self.sampling = SAMPLING | {
-            name: (float(pair[0]), float(pair[1])) for name, pair in card.get("sampling", {}).items()
-        }
+        said = card.get("sampling", {})
+        self.sampling = tuple(SAMPLING[kind] | said.get(kind, {}) for kind in ("pitched", "drums"))
 
     def stream(self, seed: int = 0) -> Stream:
         """A stream that has heard nothing; the music begins at tick 0 unless `begin` says otherwise."""

@@ -432,8 +432,8 @@ def free_at(cells, part, voices, tick):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, fastmath=True, nogil=True)
 def draw(w, b, ahead, cells, conditions, chords, sampling, limits, drum_map, earliest, seed, epoch, index):  # type: ignore[no-untyped-def]
-    """Decide the next own note, after `digest`. sampling (6, 2) fp32: temperature and top-p per head;
-    limits (PARTS, 7).
+    """Decide the next own note, after `digest`. sampling (2, 6, 2) fp32: temperature and top-p per head, for pitched
+    parts and for drums; limits (PARTS, 7).
 
     b.result = (1, tick, part, pitch, velocity, duration) for a note, (0, until) for a rest.
     """
@@ -471,7 +471,8 @@ def draw(w, b, ahead, cells, conditions, chords, sampling, limits, drum_map, ear
                 scores[i] = (
                     logits[i] if i == 0 or row[L_LONGEST] <= 0 or DURATION_TICKS[i] <= row[L_LONGEST] else NEVER
                 )
-        choice = pick(scores, SIZES[k], sampling[k, 0], sampling[k, 1], uniform(seed, epoch, index, k))
+        kit = 1 if k > 0 and part == DRUMS else 0
+        choice = pick(scores, SIZES[k], sampling[kit, k, 0], sampling[kit, k, 1], uniform(seed, epoch, index, k))
         if choice < 0:
             result[0], result[1] = 0, max(begin, earliest + 12 * UNIT)
             return

@@ -28,7 +28,7 @@ CONDITION_DROP: Mapping[str, float] = {
     "key": 0.3,
     "bar": 0.15,
     "tempo": 0.25,
-    "chord": 0.3,
+    "chord": 0.45,
     "density": 0.4,
     "parts": 0.3,
     "all": 0.04,
@@ -123,7 +123,7 @@ class Corpus:
 
 
 def unit_table(song: Song) -> NDArray[np.uint8]:
-    """(units, 6) rows (phase, beat, beats, beat_units, root, quality), one per grid unit of a song and a little more."""
+    """(units, 6) rows (phase, beat, beats, beat_units, root, quality), one per grid unit of a song."""
     end = int(song.notes[:, 0].max() + 8 * 480) // rep.UNIT + 1
     units = np.arange(end)
     table = np.empty((end, 6), dtype=np.uint8)
