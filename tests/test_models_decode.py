@@ -228,7 +228,7 @@ def test_the_stream_sees_what_training_saw() -> None:
         if index:
             tick, part, pitch, velocity, duration = song.notes[index - 1].tolist()
             stream.feed(tick, part, pitch, velocity, duration)
-        conditions.set_density_level(int(row[len(rep.EVENT_FIELDS) + 9]))
+        conditions.array[kernels.C_DENSITY] = row[len(rep.EVENT_FIELDS) + 9]
         conditions.array[kernels.C_PARTS] = parts
         stream.sample(conditions, Limits(), 0, 0, 0)
         kernels.step(model.weights, stream._buffers, row, hidden, ahead)
@@ -276,3 +276,18 @@ def test_a_model_folder_loads_by_path_and_says_what_is_wrong(tmp_path: Path) -> 
         load_model(folder)
     with pytest.raises(ModelError):
         load_model(tmp_path / "nothing")
+
+
+def test_the_model_is_told_of_the_parts_that_it_may_play_itself() -> None:
+    conditions, limits = said(), Limits()
+    conditions.set_parts((0, 3, 4))
+    limits.allow((3, 4))
+    tiny_model().stream(1).sample(conditions, limits, 0, 0, 0)
+    assert conditions.array[kernels.C_PARTS] == 0b011000
+    conditions.set_parts(None)
+    assert conditions.array[kernels.C_PARTS] == rep.NO_PARTS
+    levels = []
+    for amount in (0.0, 0.5, 1.0):
+        conditions.set_density(amount)
+        levels.append(conditions.array[kernels.C_DENSITY])
+    assert levels == sorted(set(levels))

@@ -116,7 +116,8 @@ class Conditions:
         self.array = np.zeros(10, np.int64)
         self.chords = np.zeros((3, CHORDS), np.int64)
         self.style = rep.UNKNOWN_STYLE
-        self._parts: tuple[int, ...] | None = None
+        self._parts: int | None = None
+        self._allowed = (1 << len(PARTS)) - 1
         self._density: float | None = None
         self.set_key(None)
         self.bpm = None
@@ -161,24 +162,28 @@ class Conditions:
         self.array[kernels.C_ORIGIN], self.array[kernels.C_BEATS], self.array[kernels.C_BEAT_UNITS] = 0, 1, 0
 
     def set_parts(self, parts: Iterable[int] | None) -> None:
-        """The parts that the model itself plays (not the musician's), or None."""
-        self._parts = None if parts is None else tuple(sorted(set(parts)))
-        self.array[kernels.C_PARTS] = rep.NO_PARTS if not self._parts else sum(1 << part for part in self._parts)
-        self.set_density(self._density)
+        """The parts that play; the model is told those of them that the limits let it play itself. None = unsaid."""
+        self._parts = None if parts is None else sum(1 << part for part in set(parts))
+        self._refresh()
 
     def set_density(self, amount: float | None) -> None:
-        """How many notes, 0 (sparse) .. 1 (busy), 0.5 = usual for the parts that play; None = unsaid."""
+        """How many own notes, 0 (sparse) .. 1 (busy), 0.5 = usual for the parts it plays; None = unsaid."""
         self._density = amount
-        if amount is None:
-            self.array[kernels.C_DENSITY] = rep.NO_DENSITY
-        else:
-            names = PART_NAMES if not self._parts else [PART_NAMES[part] for part in self._parts]
-            usual = sum(_USUAL_DENSITY[name] for name in names)
-            self.array[kernels.C_DENSITY] = rep.density_level(usual * 4.0 ** (2.0 * (amount - 0.5)))
+        self._refresh()
 
-    def set_density_level(self, level: int | None) -> None:
-        """Density as the model counts it: 0..7 for below 0.5, 1, 1.5, 2.5, 4, 6, 9 and above own notes a quarter."""
-        self.array[kernels.C_DENSITY] = rep.NO_DENSITY if level is None else min(rep.DENSITIES - 1, max(0, level))
+    def play_only(self, allowed: int) -> None:
+        """The limits allow these parts (bit k = part k); called by Stream.sample."""
+        if allowed != self._allowed:
+            self._allowed = allowed
+            self._refresh()
+
+    def _refresh(self) -> None:
+        own = self._allowed if self._parts is None else self._parts & self._allowed
+        self.array[kernels.C_PARTS] = rep.NO_PARTS if self._parts is None or not own else own
+        self.array[kernels.C_DENSITY] = rep.NO_DENSITY
+        if self._density is not None:
+            usual = sum(_USUAL_DENSITY[name] for part, name in enumerate(PART_NAMES) if own >> part & 1)
+            self.array[kernels.C_DENSITY] = rep.density_level(usual * 4.0 ** (2.0 * (self._density - 0.5)))
 
     def set_chords(
         self,
@@ -201,6 +206,7 @@ class Limits:
     def __init__(self) -> None:
         self.rows = np.zeros((len(PARTS), 7), np.int64)
         self.drum_map = np.zeros(128, np.bool_)
+        self.allowed = (1 << len(PARTS)) - 1  # bit k = part k may play
         for index, part in enumerate(PARTS):
             self.rows[index] = (1, part.low, part.high, CHROMATIC, 0, part.voices, 0)
         self.set_drum_map(DRUM_PITCHES)
@@ -208,13 +214,13 @@ class Limits:
     @property
     def any_part(self) -> bool:
         """Whether any part may play."""
-        return bool(self.rows[:, kernels.L_ALLOWED].any())
+        return self.allowed != 0
 
     def allow(self, parts: Iterable[int]) -> None:
         """Exactly these parts may play."""
         self.rows[:, kernels.L_ALLOWED] = 0
-        for part in parts:
-            self.rows[part, kernels.L_ALLOWED] = 1
+        self.rows[list(parts), kernels.L_ALLOWED] = 1
+        self.allowed = sum(1 << part for part in range(len(PARTS)) if self.rows[part, kernels.L_ALLOWED])
 
     def set_range(self, part: int, low: int, high: int) -> None:
         """Lowest and highest pitch of a part, 0..127; low > high forbids everything."""
@@ -318,6 +324,7 @@ class Stream:
         The draw depends on the state, the arguments and (seed, epoch, index) only. Feeds nothing.
         """
         self._conditions = conditions
+        conditions.play_only(limits.allowed)
         if conditions.temperature != self._factor:
             self._factor = conditions.temperature
             self._sampling[:, :, 0] = np.maximum(self._temperatures * self._factor, 0.01)
