@@ -105,6 +105,11 @@ class JackServer:
         if waited.returncode:
             raise RuntimeError(f"jackd did not come up: {self.log.read_text(errors='replace')[-2000:]}")
 
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, such as SIGSTOP and SIGCONT."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def kill(self, number: int = signal.SIGKILL) -> None:
         """End it the hard way (or with another signal) and wait for its end."""
         if self._process is not None:

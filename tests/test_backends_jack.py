@@ -189,6 +189,40 @@ def test_server_death_is_told_and_survived(how: int) -> None:
         assert times == sorted(times)
 
 
+def test_a_server_that_hangs_neither_hangs_the_player_nor_leaves_a_note(server: JackServer) -> None:
+    backend = JackBackend()
+    backend.poll()
+    with MidiDump(server, f"{backend.name}:midi_out") as dump:
+        now = backend.clock.now_ns()
+        backend.send(now, bytes((0x91, 60, 70)))
+        backend.send(now + 3_000 * MS, bytes((0x81, 60, 64)))
+        backend.send(now + 500 * MS, bytes((0x91, 62, 70)))
+        rest(backend, 0.1)
+        words: list[str] = []
+        server.send_signal(signal.SIGSTOP)
+        try:
+            end = time.monotonic() + 6
+            while backend.alive and time.monotonic() < end:
+                rest(backend, 0.05)
+                words += backend.poll()
+            assert not backend.alive and "stands still" in words[-1]
+            assert backend.close_all() == 0
+        finally:
+            server.send_signal(signal.SIGCONT)
+        end = time.monotonic() + 6
+        while not backend.alive and time.monotonic() < end:
+            rest(backend, 0.05)
+            words += backend.poll()
+        assert backend.alive and words[-1] == "JACK server runs again"
+        assert backend.clock.now_ns() > now
+        rest(backend, 0.2)
+        backend.close_all()
+        rest(backend, 0.1)
+        assert heard(dump.read()) == set()
+        assert bytes((0x91, 62, 70)) not in [data for _, data in dump.read()]
+    backend.close()
+
+
 def test_a_peer_that_leaves_is_told_and_connected_again(server: JackServer) -> None:
     with foreign("jack_midi_dump", "-a", "peer"):
         server.wait_for_port("peer:input")

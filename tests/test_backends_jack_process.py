@@ -38,6 +38,7 @@ class FakeJack:
         self.inputs: dict[int, list[tuple[int, bytes]]] = {MIDI_IN: [], MIDI_CLOCK_IN: []}
         self.out: list[tuple[int, int, bytes]] = []
         self.wakes = 0
+        self.links = {MIDI_OUT: 1, MIDI_IN: 1}  # peers of each port
         self._buffers: dict[int, int] = {}
         self._last_offset = 0
         v, u, i = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int
@@ -50,10 +51,13 @@ class FakeJack:
             ctypes.CFUNCTYPE(i, v, v, u)(self._event_get),
             ctypes.CFUNCTYPE(ctypes.c_ssize_t, i, v, ctypes.c_size_t)(self._wake),
         )
+        connected = ctypes.CFUNCTYPE(i, v)(lambda port: self.links[port])
+        self._functions += (connected,)
         self.block = np.zeros(w.WORDS, np.int64)
         s = self.words = self.block.data
         s[w.SELF] = self.block.ctypes.data
-        for word, function in zip(range(w.GET_BUFFER, w.WAKE_WRITE + 1), self._functions, strict=True):
+        words = (*range(w.GET_BUFFER, w.WAKE_WRITE + 1), w.PORT_CONNECTED)
+        for word, function in zip(words, self._functions, strict=True):
             s[word] = ctypes.cast(function, v).value or 0
         s[w.CLIENT] = 99
         s[w.PORT_OUT], s[w.PORT_CLOCK_OUT], s[w.PORT_IN], s[w.PORT_CLOCK_IN] = range(1, 5)
@@ -246,6 +250,35 @@ def test_a_player_that_hangs_is_given_up_after_half_a_second(jack: FakeJack) -> 
     assert jack.words[w.HEARTBEATS_LOST] == 1
     jack.run(2 * RATE // PERIOD, alive=False)
     assert jack.music() == [on(50, 0), on(60), off(60)]
+
+
+def test_a_keyboard_that_goes_lets_go_of_its_keys(jack: FakeJack) -> None:
+    jack.words[w.THRU] = 1
+    jack.run()
+    jack.inputs[MIDI_IN] = [(0, on(50, 0)), (0, on(54, 0))]
+    jack.send(jack.frame, on(60))
+    jack.run()
+    jack.arrived.clear()
+    jack.links[MIDI_IN] = 0
+    jack.run()
+    assert jack.music()[-2:] == [off(50, HUMAN_CHANNEL), off(54, HUMAN_CHANNEL)]
+    released = [packed.to_bytes(8, "little")[:3] for _, _, packed in jack.arrived.pop_all()]
+    assert released == [off(50, 0), off(54, 0)], "the player hears them released too"
+
+
+def test_a_receiver_that_comes_back_is_silenced_once(jack: FakeJack) -> None:
+    jack.send(jack.frame, on(60))
+    jack.run()
+    jack.links[MIDI_OUT] = 0
+    jack.run(3)
+    assert jack.music() == [on(60)]
+    jack.links[MIDI_OUT] = 1
+    jack.run(10)
+    silence = [bytes((0xB1, control, 0)) for control in (64, 123, 120)]
+    assert jack.music() == [on(60), off(60), *silence]
+    jack.links[MIDI_OUT] = 2
+    jack.run(10)
+    assert len(jack.music()) == 5, "one more receiver is no return"
 
 
 def test_many_messages_in_any_order_leave_sorted(jack: FakeJack) -> None:

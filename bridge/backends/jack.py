@@ -62,6 +62,9 @@ _FIRST_PERIOD_NS = 3 * _NS  # that a server may take to run us for the first tim
 _RETRY_NS = _NS  # between attempts to reach a server that is gone
 
 
+_abandoned: list[JackBackend] = []  # closed while their server hung: its thread may still use their memory
+
+
 class JackClock:
     """Player time on JACK: ns = origin + frame / rate, integer arithmetic that maps every frame back to itself."""
 
@@ -289,9 +292,11 @@ class JackBackend:
 
     def poll(self) -> list[str]:
         """See Backend.poll."""
-        if self.alive and (self._words[jack_block.DEAD] or self._stalled()):
+        if self._client and self._words[jack_block.DEAD]:
             self._stop()
             self._notices.append("JACK server is gone: start it again, it is picked up by itself")
+        elif self._client and self.alive is self._stalled():
+            self._pause_or_resume()
         if not self.alive and self._client == 0 and time.monotonic_ns() >= self._retry_ns:
             self._retry_ns = time.monotonic_ns() + _RETRY_NS
             try:
@@ -328,6 +333,10 @@ class JackBackend:
 
     def close(self) -> None:
         """See Backend.close."""
+        atexit.unregister(self.close)
+        if self._client and not self.alive and self._told != (0, 0) and not self._words[jack_block.DEAD]:
+            _abandoned.append(self)  # the server stands still and would not let us go: leave as we are
+            return
         if self._client:
             self.close_all()
             time.sleep(2 * self.period / max(1, self.rate))  # the note_offs leave with the period they are in
@@ -339,7 +348,6 @@ class JackBackend:
             for fd in {self._wake_read, self._wake_write}:
                 os.close(fd)
             self._wake_read = self._wake_write = -1
-        atexit.unregister(self.close)
 
     def _flush(self) -> None:
         while self._waiting and self._out.push(*self._waiting[0]):
@@ -430,6 +438,17 @@ class JackBackend:
         self._leave()
         self._words[jack_block.LOST] = 1  # what sounds now is ended at the receiver that comes back
         self._retry_ns = time.monotonic_ns() + _RETRY_NS // 4
+
+    def _pause_or_resume(self) -> None:
+        """The server hangs, or runs again. No call to it meanwhile: it would not come back from there."""
+        if self.alive:
+            self.unsend()
+            self.clock.stop()
+            self._notices.append("JACK server stands still: nothing can be played until it runs again")
+        else:
+            self.clock.start(self._library, self._client, self.rate)
+            self._notices.append("JACK server runs again")
+        self.alive = not self.alive
 
     def _stalled(self) -> bool:
         now, cycles = time.monotonic_ns(), self._words[jack_block.CYCLES]
