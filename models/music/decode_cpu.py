@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from aigc_music.core.errors import ModelError
 from aigc_music.core.parts import DRUM_PITCHES, PART_NAMES, PARTS
+from aigc_music.core.styles import STYLE_NAMES
 from aigc_music.core.theory import CHROMATIC, NO_ROOT, Key
 from aigc_music.core.time import Metre
 from models.zoo import find
@@ -58,13 +59,23 @@ SAMPLING: dict[str, dict[str, tuple[float, float]]] = {
         "part": (1.0, 1.0), "delta": (0.8, 0.9), "micro": (0.9, 0.95), "pitch": (0.95, 0.97), "velocity": (0.9, 0.98),
         "duration": (0.95, 0.97),
     },
+    "written": {
+        "part": (1.0, 1.0), "delta": (0.8, 0.9), "micro": (0.5, 0.8), "pitch": (0.9, 0.95), "velocity": (0.4, 0.7),
+        "duration": (0.95, 0.97),
+    },
     "drums": {
         "part": (1.0, 1.0), "delta": (0.7, 0.9), "micro": (0.9, 0.95), "pitch": (0.7, 0.85), "velocity": (0.9, 0.98),
         "duration": (0.9, 0.95),
     },
 }  # fmt: skip
-"""Temperature and top-p per head where the card's `sampling` says nothing. The user's temperature
-multiplies the first."""
+"""Temperature and top-p per head where the card's `sampling` says nothing; the user's temperature scales the first.
+
+written: pitched parts in styles whose training music was never played (no velocities, no timing of a hand), so that
+those two heads have learned nothing of the style and stay close to what is likely.
+"""
+
+PLAYED_STYLES = ("pop", "rock", "funk", "hiphop", "latin", "soul", "afro", "punk", "country", "reggae")
+"""Styles with played training music, where the card's `played_styles` says nothing."""
 
 CHORDS = 256  # chords a timeline can hold
 _USUAL_DENSITY = {
@@ -259,11 +270,11 @@ class Stream:
         self._weights = model.weights
         self._buffers = weights.buffers(config)
         self._result = self._buffers.result
+        self._played = model.played_styles
         self._hidden = np.zeros(size, np.float32)
         self._ahead = np.zeros(size, np.float32)
         self._cells = np.zeros(kernels.CELLS, np.int64)
-        self._sampling = np.array([[rows[name] for name, _ in rep.HEADS] for rows in model.sampling], np.float32)
-        self._temperatures = self._sampling[:, :, 0].copy()
+        self._sampling = model.sampling.copy()
         self._factor = 1.0
         self._conditions = Conditions()
         kernels.start(self._cells, 0)
@@ -327,11 +338,12 @@ class Stream:
         conditions.play_only(limits.allowed)
         if conditions.temperature != self._factor:
             self._factor = conditions.temperature
-            self._sampling[:, :, 0] = np.maximum(self._temperatures * self._factor, 0.01)
+            self._sampling[..., 0] = np.maximum(self.model.sampling[..., 0] * self._factor, 0.01)
+        sampling = self._sampling[1 if conditions.style in self._played else 0]
         self._digest()
         kernels.draw(
             self._weights, self._buffers, self._ahead, self._cells, conditions.array, conditions.chords,
-            self._sampling, limits.rows, limits.drum_map, earliest_tick, self.seed, epoch, index,
+            sampling, limits.rows, limits.drum_map, earliest_tick, self.seed, epoch, index,
         )  # fmt: skip
         result = self._result
         if result[0] == 0:
@@ -348,7 +360,11 @@ class MusicModel:
         self.parameters = sum(value.size for value in tensors.values())
         self.weights = weights.quantise(tensors, card["config"], exact=exact)
         said = card.get("sampling", {})
-        self.sampling = tuple(SAMPLING[kind] | said.get(kind, {}) for kind in ("pitched", "drums"))
+        rows = {kind: [(SAMPLING[kind] | said.get(kind, {}))[name] for name, _ in rep.HEADS] for kind in SAMPLING}
+        # (written or played, pitched or drums, head, temperature and top-p)
+        self.sampling = np.array([[rows["written"], rows["drums"]], [rows["pitched"], rows["drums"]]], np.float32)
+        names = card.get("played_styles", PLAYED_STYLES)
+        self.played_styles = frozenset(index for index, name in enumerate(STYLE_NAMES) if name in names)
 
     def stream(self, seed: int = 0) -> Stream:
         """A stream that has heard nothing; the music begins at tick 0 unless `begin` says otherwise."""
