@@ -42,7 +42,7 @@ class LearnMap:
             self.bindings[source] = self.armed
             self.armed = None
         name = self.bindings.get(source)
-        if name is None:
+        if name is None or (name != PANIC and name not in CONTROLS):  # an old settings file may know other knobs
             return None
         position = data[2] if len(data) > 2 else 127
         if name == PANIC:

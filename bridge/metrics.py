@@ -32,6 +32,7 @@ class Figures:
         self.late = 0
         self.dropped = 0
         self.stale = 0
+        self.malformed = 0  # messages of the model process that made no sense
         self.fallbacks = 0
         self.panics = 0
         self.first_note_ms: float | None = None

@@ -32,11 +32,9 @@ from .ledger import Ledger
 from .metrics import Figures
 from .midi_clock import CLOCK, CONTINUE, SONG_POSITION, START, STOP, ClockFollower, ClockSender
 from .transport import Transport
+from .wire import Plan, Played, read_plan
 
-__all__ = ["Played", "Player", "Session"]
-
-Played = tuple[int, int, int, int, int]
-"""A note on the wire: (tick, pitch, velocity, duration, channel)."""
+__all__ = ["Player", "Session"]
 
 _THINK_NS = 12_000_000  # given to the model for its first note of a new plan before that note can fall due
 _ASK_NS = 20_000_000  # how often the model is told the time
@@ -300,9 +298,21 @@ class Player:
             frozen = self._promise(now) if self.transport.running else self._frozen[-1][1]
             self._begin_epoch(frozen, self._session_message())
         elif message.get("is") == "plan":
-            self._take_plan(message, now)
+            plan = read_plan(message)
+            if plan is not None:
+                self._take_plan(plan, now)
+            else:
+                self._complain()
+        elif message.get("is") != "alive":
+            self._complain()
         elif message.get("epoch") == self.epoch:  # alive, and nothing to play inside the horizon
             self._heard_ns = None
+
+    def _complain(self) -> None:
+        """A message that makes no sense is dropped; the first one is told."""
+        self.figures.malformed += 1
+        if self.figures.malformed == 1:
+            self.tell("the model said something that makes no sense: dropped, and so are others like it")
 
     def _session_message(self) -> dict[str, Any]:
         return {
@@ -313,11 +323,10 @@ class Player:
             "history": [list(note) for note in list(self.recent)[-_HISTORY:]],
         }
 
-    def _take_plan(self, message: dict[str, Any], now: int) -> None:
-        epoch = message["epoch"]
+    def _take_plan(self, plan: Plan, now: int) -> None:
+        epoch, notes = plan.epoch, plan.notes
         span = self._span(epoch)
-        notes: list[Played] = [tuple(note) for note in message["notes"]]
-        self.figures.decode_ms.extend(message.get("ms", ()))
+        self.figures.decode_ms.extend(plan.ms)
         if span is None:
             self.figures.stale += len(notes)
             return
@@ -327,7 +336,7 @@ class Player:
         if kept:
             self._plan = sorted(self._plan + kept)
         if epoch == self.epoch:
-            self._chords.extend(tuple(chord) for chord in message.get("chords", ()))
+            self._chords.extend(plan.chords)
             if self._heard_ns is not None and kept:
                 self.figures.reaction_ms.append((now - self._heard_ns) / 1e6)
                 self._heard_ns = None
@@ -375,7 +384,7 @@ class Player:
         while self._fallback_from <= until:
             start = self._fallback_from // metre.bar_ticks * metre.bar_ticks
             notes = fallback.bar(start, metre, Key.parse(self.controls["key"]), self.chord, parts)
-            fresh: list[Played] = [tuple(note) for note in notes if note.tick >= self._fallback_from]
+            fresh: list[Played] = [(*note,) for note in notes if note.tick >= self._fallback_from]
             self._plan = sorted(self._plan + fresh)
             self._fallback_from = start + metre.bar_ticks
 

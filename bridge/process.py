@@ -24,14 +24,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from aigc_music.core.controls import Controls
+from aigc_music.core.controls import CONTROLS, Controls
 from aigc_music.core.errors import AigcMusicError, AudioDeviceError, UsageError
 from aigc_music.core.time import Metre
 
 from . import realtime
 from .backends import Backend, open_backend
 from .journal import Journal
-from .learn import LearnMap
+from .learn import PANIC, LearnMap
 from .metrics import quantiles
 from .player import Player, Session
 from .wire import Lines, Outbox, encode
@@ -244,9 +244,15 @@ class PlayerProcess:
                 case "stop":
                     self.player.stop()
                 case "learn":
-                    self.player.learn.armed = str(message.get("name"))
+                    self._learn(message.get("name"))
         if self.face.closed:
             self.quit = True
+
+    def _learn(self, name: Any) -> None:
+        if isinstance(name, str) and (name in CONTROLS or name == PANIC):
+            self.player.learn.armed = name
+        else:
+            self.tell(f"there is no knob {str(name)[:40]!r} to learn: use one of {', '.join(CONTROLS)}, {PANIC}")
 
     def _hear_model(self) -> None:
         assert self.model.lines is not None

@@ -33,11 +33,53 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["Lines", "Outbox", "encode"]
+__all__ = ["Lines", "Outbox", "Plan", "Played", "encode", "read_plan"]
+
+Played = tuple[int, int, int, int, int]
+"""(tick, pitch, velocity, duration in ticks, channel)."""
 
 _MAX_LINE = 1 << 22  # a peer that sends 4 MiB without a newline is broken
+_READS = 16  # of 64 KiB in one go: a peer that never stops talking must not hold up the music
+_MAX_TICK = 1 << 40  # 50,000 years at 1,500 bpm; player time in ns still fits into 64 bits
+# lowest and highest value of each number of a note, a chord
+_NOTE = ((0, _MAX_TICK), (0, 127), (1, 127), (1, _MAX_TICK), (0, 15))
+_CHORD = ((0, _MAX_TICK), (0, 12), (0, 12))
+
+
+class Plan(NamedTuple):
+    """A plan that has been checked: every number is one, and in its range."""
+
+    epoch: int
+    notes: list[Played]
+    chords: list[tuple[int, int, int]]
+    ms: list[float]
+
+
+def read_plan(message: dict[str, Any]) -> Plan | None:
+    """The plan in a message of the model process, or None when anything in it is not as agreed."""
+    epoch, notes = message.get("epoch"), message.get("notes")
+    chords, ms = message.get("chords", []), message.get("ms", [])
+    if type(epoch) is not int or not all(type(part) is list for part in (notes, chords, ms)):
+        return None
+    good = (
+        all(_fits(note, _NOTE) for note in notes)  # type: ignore[union-attr]
+        and all(_fits(chord, _CHORD) for chord in chords)
+        and all(type(value) in (int, float) and 0 <= value < 1e9 for value in ms)
+    )
+    if not good:
+        return None
+    return Plan(epoch, [tuple(note) for note in notes], [tuple(chord) for chord in chords], ms)  # type: ignore[union-attr, misc]
+
+
+def _fits(row: Any, ranges: tuple[tuple[int, int], ...]) -> bool:
+    """True for a list of whole numbers (true and false are none), each inside its range."""
+    return (
+        type(row) is list
+        and len(row) == len(ranges)
+        and all(type(value) is int and low <= value <= high for value, (low, high) in zip(row, ranges, strict=True))
+    )
 
 
 def encode(message: dict[str, Any]) -> bytes:
@@ -85,7 +127,7 @@ class Lines:
 
     `read` returns the messages that are whole by now; `closed` turns True when the other side has gone.
     Lines that are not a JSON object are skipped and counted in `broken` (a peer killed in mid-write).
-    Threads: one. Realtime-safe: no (allocates), but bounded by what has arrived.
+    Threads: one. Realtime-safe: no (allocates), but bounded: 1 MiB a call, the rest waits for the next.
     """
 
     def __init__(self, fd: int) -> None:
@@ -97,7 +139,9 @@ class Lines:
 
     def read(self) -> list[dict[str, Any]]:
         """All messages that have arrived since the last call."""
-        while not self.closed:
+        for _ in range(_READS):
+            if self.closed:
+                break
             try:
                 data = os.read(self.fd, 65536)
             except BlockingIOError:
@@ -115,7 +159,7 @@ class Lines:
         for line in whole:
             try:
                 message = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 message = None
             if isinstance(message, dict):
                 messages.append(message)

@@ -49,7 +49,7 @@ class Control:
             return choose(self.name, str(value), self.names)
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = float("nan")
         if not self.low <= number <= self.high:
             raise UsageError(f"{self.name} {value!r} is out of range: give {self.low:g}..{self.high:g}")
