@@ -30,8 +30,11 @@ from bridge.backends.freshness import fingerprint
 
 __all__ = ["port_came_or_went", "process", "rate_changed", "server_gone", "size_changed", "xrun"]
 
-_GENERATED, _BY_THRU = 0, 1
-_OUT = 0
+# numba compiles a function again for every plain number it is called with; these are of one type and save seconds
+_GENERATED, _BY_THRU = np.int64(0), np.int64(1)
+_OUT, _CLOCK_OUT, _IN, _CLOCK_IN = np.int64(0), np.int64(1), np.int64(0), np.int64(1)
+_AT_START = np.int64(0)  # offset in the period
+_THREE = np.int64(3)  # bytes
 _RELEASE_VELOCITY = 64
 
 
@@ -145,7 +148,7 @@ def _put(s: Any, buffer: int, offset: int, packed: int, length: int) -> bool:
 def _put_off(s: Any, buffer: int, offset: int, key: int) -> bool:
     """Write a note_off; when it does not fit, owe it to the next period."""
     packed = (0x80 | key >> 7) | (key & 127) << 8 | _RELEASE_VELOCITY << 16
-    if _put(s, buffer, offset, packed, 3):
+    if _put(s, buffer, offset, packed, _THREE):
         s[w.OWED_COUNT] -= s[w.OWED + key]
         s[w.OWED + key] = 0
         return True
@@ -203,7 +206,8 @@ def _forget(s: Any, buffer: int, port: int, epoch: int) -> None:
             s[w.SCRATCH + 4 * index + k] = s[w.HEAP + k]
         _heap_drop_top(s)
     if port == _OUT:
-        s[w.PENDING : w.PENDING + w.KEYS] = 0
+        for key in range(w.KEYS):
+            s[w.PENDING + key] = 0
     kept = 0
     for index in range(count):  # in order of time; what is kept stays sorted, so it is a heap again
         at = w.SCRATCH + 4 * index
@@ -219,7 +223,7 @@ def _forget(s: Any, buffer: int, port: int, epoch: int) -> None:
             elif s[w.PENDING + key]:
                 s[w.PENDING + key] -= 1
             else:
-                _emit(s, _GENERATED, buffer, 0, packed, 3)
+                _emit(s, _GENERATED, buffer, _AT_START, packed, _THREE)
     s[w.HEAP_SIZE] = kept
 
 
@@ -232,7 +236,7 @@ def _release(s: Any, buffer: int, owner: int) -> int:
         if s[mine + key]:
             s[mine + key] = 0
             if not s[others + key]:
-                _put_off(s, buffer, 0, key)
+                _put_off(s, buffer, _AT_START, key)
                 ended += 1
     return ended
 
@@ -244,7 +248,7 @@ def _end_all(s: Any, buffer: int) -> int:
     for channel in range(16):
         if s[w.CHANNELS] >> channel & 1:
             for control in (64, 123, 120):
-                _put(s, buffer, 0, 0xB0 | channel | control << 8, 3)
+                _put(s, buffer, _AT_START, 0xB0 | channel | control << 8, _THREE)
     return ended
 
 
@@ -258,7 +262,7 @@ def _watch_links(s: Any, buffer: int) -> None:
     if keyboards < s[w.LINKS_IN]:
         for pitch in range(128):
             if s[w.HELD + _BY_THRU * w.KEYS + (HUMAN_CHANNEL << 7 | pitch)]:
-                _receive(s, 0, 0, 3, 0x80 | pitch << 8 | _RELEASE_VELOCITY << 16)
+                _receive(s, _IN, _AT_START, _THREE, 0x80 | pitch << 8 | _RELEASE_VELOCITY << 16)
         _release(s, buffer, _BY_THRU)
     s[w.LINKS_IN] = keyboards
     receivers = call(s[w.PORT_CONNECTED], (s[w.PORT_OUT],)) & 0xFFFFFFFF
@@ -278,14 +282,14 @@ def _serve_requests(s: Any, buffer: int, epoch_out: int, epoch_clock: int, close
     frame = s[w.FRAME]
     if epoch_out != s[w.EPOCH_SEEN]:
         s[w.EPOCH_SEEN] = epoch_out
-        _forget(s, buffer, 0, epoch_out)
+        _forget(s, buffer, _OUT, epoch_out)
     if epoch_clock != s[w.EPOCH_SEEN + 1]:
         s[w.EPOCH_SEEN + 1] = epoch_clock
-        _forget(s, buffer, 1, epoch_clock)
+        _forget(s, buffer, _CLOCK_OUT, epoch_clock)
     if s[w.OWED_COUNT]:
         for key in range(w.KEYS):
             if s[w.OWED + key]:
-                _put_off(s, buffer, 0, key)
+                _put_off(s, buffer, _AT_START, key)
     if s[w.THRU] != s[w.THRU_SEEN]:
         s[w.THRU_SEEN] = s[w.THRU]
         if not s[w.THRU]:
@@ -377,7 +381,7 @@ def _receive(s: Any, port: int, offset: int, length: int, packed: int) -> None:
 @njit
 def _buffer(s: Any, port: int, frames: int) -> Any:
     """A port's buffer of this period; 0 when there is none (PipeWire, in its first periods)."""
-    return call(s[w.GET_BUFFER], (s[port], frames)) if s[port] else np.int64(0)
+    return call(s[w.GET_BUFFER], (port, frames)) if port else np.int64(0)
 
 
 @njit
@@ -401,7 +405,7 @@ def _period(s: Any, frames: int) -> None:
     close_asked = s[w.CLOSE_ASKED]  # before the epochs: the player raises those first
     fence()
 
-    out, clock_out = _buffer(s, w.PORT_OUT, frames), _buffer(s, w.PORT_CLOCK_OUT, frames)
+    out, clock_out = _buffer(s, s[w.PORT_OUT], frames), _buffer(s, s[w.PORT_CLOCK_OUT], frames)
     if out:
         call(s[w.CLEAR], (out,))
     if clock_out:
@@ -416,19 +420,19 @@ def _period(s: Any, frames: int) -> None:
     arrived = s[w.IN_WRITTEN]
     if out:
         _watch_links(s, out)
-    clock_in = _buffer(s, w.PORT_CLOCK_IN, frames)
+    clock_in = _buffer(s, s[w.PORT_CLOCK_IN], frames)
     if clock_in:
         for index in range(call(s[w.EVENT_COUNT], (clock_in,)) & 0xFFFFFFFF):
             offset, length, packed = _fetch(s, clock_in, index)
             if length:
-                _receive(s, 1, offset, length, packed)
-    music_in = _buffer(s, w.PORT_IN, frames)
+                _receive(s, _CLOCK_IN, offset, length, packed)
+    music_in = _buffer(s, s[w.PORT_IN], frames)
     if music_in:
         for index in range(call(s[w.EVENT_COUNT], (music_in,)) & 0xFFFFFFFF):
             offset, length, packed = _fetch(s, music_in, index)
             if not length:
                 continue
-            _receive(s, 0, offset, length, packed)
+            _receive(s, _IN, offset, length, packed)
             if s[w.THRU_SEEN] and packed & 0xFF < 0xF0:
                 if out:
                     _send_due(s, out, clock_out, offset)
@@ -441,7 +445,7 @@ def _period(s: Any, frames: int) -> None:
         _wake(s)
 
     if s[w.SYNTH] and s[w.PORT_LEFT]:
-        left, right = _buffer(s, w.PORT_LEFT, frames), _buffer(s, w.PORT_RIGHT, frames)
+        left, right = _buffer(s, s[w.PORT_LEFT], frames), _buffer(s, s[w.PORT_RIGHT], frames)
         if left and right:
             call(s[w.SYNTH], (s[w.SYNTH_STATE], s[w.SELF] + 8 * w.EVENTS, s[w.EVENT_TOTAL], left, right, frames))
     fence()
