@@ -546,7 +546,7 @@ def allowed(mask, row, part, low, root, quality, drum_map):  # type: ignore[no-u
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def score(w, b, hidden, ahead, inputs, targets, onset, key_root, last, low, stay, weight, played, bits):  # type: ignore[no-untyped-def]
+def score(w, b, hidden, ahead, inputs, targets, onset, key_root, last, low, stay, weight, played, loud, bits):  # type: ignore[no-untyped-def]
     """Add the bits of every head over a window (fields as in windows.Batch) to bits (6,); the state goes on."""
     size = w.state.shape[2]
     for t in range(len(inputs)):
@@ -559,7 +559,7 @@ def score(w, b, hidden, ahead, inputs, targets, onset, key_root, last, low, stay
         b.choices[2], b.choices[3], b.choices[4], b.choices[5] = onset[t, 0], onset[t, 1], onset[t, 2], onset[t, 3]
         b.choices[7], b.choices[8], b.choices[9] = targets[t, 2], targets[t, 3], targets[t, 4]
         for k in range(HEADS):
-            if (k == 2 or k == 4) and played[t] == 0:
+            if (k == 2 and played[t] == 0) or (k == 4 and loud[t] == 0):
                 continue
             head(w, b, k, top)
             if k == 3:

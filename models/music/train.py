@@ -161,7 +161,7 @@ def train(
             network.train()
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 sums, count = network(batch)
-            played = float((batch.weight * batch.played).sum())
+            played, loud = (float((batch.weight * field).sum()) for field in (batch.played, batch.loud))
             (sums.sum() / count).backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
@@ -175,7 +175,7 @@ def train(
                         average[name].lerp_(value, 1 - decay)
             totals += sums.detach().double().numpy() / math.log(2)
             counted += float(count)
-            drawn += [float(count), float(count), played, float(count), played, float(count)]
+            drawn += [float(count), float(count), played, float(count), loud, float(count)]
             if now - last_log > 30.0:
                 heads = {
                     name: round(float(totals[i] / max(1.0, drawn[i])), 3) for i, (name, _) in enumerate(rep.HEADS)

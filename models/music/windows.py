@@ -36,6 +36,7 @@ CONDITION_DROP: Mapping[str, float] = {
 """Chance per window that a condition is not said; bar = phase, beat, beats and beat_units together."""
 
 INPUTS = len(rep.EVENT_FIELDS) + len(rep.CONDITIONS)
+ACCENTS = np.array([1.0, 0.0, -0.5, 0.0, -0.3, 0.0, 0.0])  # velocity bins by which a part stands out, see _give_hand
 LOOKAHEAD = 96  # units over which the density condition counts own notes
 
 
@@ -61,8 +62,8 @@ class Batch(NamedTuple):
     inputs (B, T, 17): event fields, then conditions, in the order of the tables. targets (B, T, 6): one class per
     head. onset (B, T, 4): conditions at the target's onset. key_root (B, T): 0..11, 12 = not said. last (B, T):
     last pitch of the target's part, 128 = none. low (B, T): lowest pitch that the order allows. stay (B, T): 1
-    where the order forbids delta 0. weight (B, T): 1 where there is a target. played (B, T): 1 where micro and
-    velocity count.
+    where the order forbids delta 0. weight (B, T): 1 where there is a target. played (B, T): 1 where micro
+    counts. loud (B, T): 1 where velocity counts.
     """
 
     inputs: IntArray
@@ -74,6 +75,7 @@ class Batch(NamedTuple):
     stay: IntArray
     weight: IntArray
     played: IntArray
+    loud: IntArray
 
 
 class Corpus:
@@ -237,8 +239,14 @@ def window(
     inputs[:, 2], inputs[:, 3], inputs[:, 4], inputs[:, 5] = events[:, 3], events[:, 4], events[:, 5], events[:, 6]
     root = (song.key_root + shift) % 12 if song.key_root >= 0 else 12
     bpm = float(song.tempos[max(0, np.searchsorted(song.tempos[:, 0], notes[0, 0], side="right") - 1), 1])
+    full = np.ones(count, dtype=np.int64)
+    played = np.where(goal[:, 2] == DRUMS, 1, int(song.played)) if mixed else full * int(song.played)
+    loud = played
     if options.augment:
-        _augment(inputs, targets, song.played, rng, part == DRUMS)
+        if song.played:
+            _shift_velocity(inputs, targets, rng)
+        elif _give_hand(inputs, targets, target, at, rng):
+            loud = np.ones(count, dtype=np.int64)
         bpm *= float(np.exp(rng.uniform(-0.15, 0.15)))
     own_units = np.sort(rep.onset_arrays(notes[~human, 0])[0])
     ahead = (
@@ -272,12 +280,11 @@ def window(
                 onset[:, 0], onset[:, 1] = rep.NO_PHASE, rep.NO_BEAT
             elif name == "chord":
                 onset[:, 2], onset[:, 3] = 12, rep.QUALITIES - 1
-    full = np.ones(count, dtype=np.int64)
-    by_hand = np.where(goal[:, 2] == DRUMS, 1, int(song.played)) if mixed else full * int(song.played)
     result = {
         "inputs": inputs, "targets": targets, "onset": onset, "key_root": full * key_root, "last": last, "low": low,
         "stay": stay.astype(np.int64), "weight": weight,
-        "played": by_hand,
+        "played": played,
+        "loud": loud,
     }  # fmt: skip
     if count < length:
         result = {
@@ -307,25 +314,38 @@ def _human(notes: IntArray, rng: np.random.Generator, options: WindowOptions) ->
     return np.zeros(len(notes), dtype=bool)
 
 
-def _augment(
-    inputs: IntArray, targets: IntArray, played: bool, rng: np.random.Generator, drums: NDArray[np.bool_]
-) -> None:
-    """Shift played velocities; give written music a random hand at the input, so a player's touch is no surprise."""
-    velocity, micro = inputs[:, 4], inputs[:, 2]
-    if played:
-        shift = int(rng.integers(-2, 3))
-        inputs[:, 4] = np.where(
-            velocity < rep.NO_VELOCITY, np.clip(velocity + shift, 0, rep.VELOCITIES - 1), velocity
-        )
-        targets[:, 4] = np.clip(targets[:, 4] + shift, 0, rep.VELOCITIES - 1)
-        return
-    if rng.random() < 0.7:
-        level, spread = rng.uniform(5, 14), rng.uniform(0, 2)
-        hand = np.clip(np.rint(level + spread * rng.standard_normal(len(velocity))), 0, rep.VELOCITIES - 1)
-        inputs[:, 4] = np.where((velocity < rep.NO_VELOCITY) & ~drums, hand, velocity)
+def _shift_velocity(inputs: IntArray, targets: IntArray, rng: np.random.Generator) -> None:
+    """Played music a little louder or softer as a whole."""
+    shift = int(rng.integers(-2, 3))
+    top = rep.VELOCITIES - 1
+    inputs[:, 4] = np.where(inputs[:, 4] < rep.NO_VELOCITY, np.clip(inputs[:, 4] + shift, 0, top), inputs[:, 4])
+    targets[:, 4] = np.clip(targets[:, 4] + shift, 0, top)
+
+
+def _give_hand(
+    inputs: IntArray, targets: IntArray, target: IntArray, place: IntArray, rng: np.random.Generator
+) -> bool:
+    """Lend written music a hand: its own level, accents on the beat, a melody that stands out, some unevenness.
+
+    No set with written voices has velocities, so without this the model would have no idea how to play them. The
+    musician's notes get a level of their own, and sometimes a loose sense of time. Drums stay as they are. Returns
+    whether velocities were lent. place: (T, 6) rows of the unit table.
+    """
+    kind, part = inputs[:, 0] // (rep.PARTS + 1), inputs[:, 0] % (rep.PARTS + 1)
+    micro, pitched = inputs[:, 2], part != DRUMS
     if rng.random() < 0.5:
-        hand = np.clip(micro + np.rint(rng.uniform(0, 1.2) * rng.standard_normal(len(micro))), 0, rep.MICROS - 1)
-        inputs[:, 2] = np.where((micro < rep.NO_MICRO) & ~drums, hand, micro)
+        loose = np.clip(micro + np.rint(rng.uniform(0, 1.2) * rng.standard_normal(len(micro))), 0, rep.MICROS - 1)
+        inputs[:, 2] = np.where((micro < rep.NO_MICRO) & pitched, loose, micro)
+    if rng.random() < 0.3:
+        return False
+    accent = rng.uniform(0, 1.2) * ((place[:, 0] == 0) * 0.5 + (place[:, 0] + place[:, 1] == 0) * 0.5)
+    human = kind == rep.KIND_OPEN
+    noise = rng.standard_normal(len(kind)) * np.where(human, rng.uniform(0, 2.0), rng.uniform(0.2, 1.0))
+    level = rng.uniform(6.5, 12.5) + np.where(human, rng.uniform(-3, 3), ACCENTS[part])
+    hand = np.clip(np.rint(level + accent + noise), 1, rep.VELOCITIES - 1).astype(np.int64)
+    inputs[:, 4] = np.where((inputs[:, 4] < rep.NO_VELOCITY) & pitched, hand, inputs[:, 4])
+    targets[:, 4] = np.where(targets[:, 0] != DRUMS, hand[target], targets[:, 4])
+    return True
 
 
 def _four_four(notes: IntArray, table: NDArray[np.uint8]) -> bool:

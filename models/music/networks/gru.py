@@ -151,8 +151,9 @@ class MusicGru(nn.Module):
         """Sum of nats per head (6,) over the targets of a batch of tensors, and the number of targets."""
         h = self.trunk(batch.inputs.transpose(0, 1)).transpose(0, 1).reshape(-1, self.config.hidden)
         target, onset = batch.targets.reshape(len(h), -1), batch.onset.reshape(len(h), -1)
-        key_root, last, low, stay, weight, played = (
-            getattr(batch, name).reshape(-1) for name in ("key_root", "last", "low", "stay", "weight", "played")
+        key_root, last, low, stay, weight, played, loud = (
+            getattr(batch, name).reshape(-1)
+            for name in ("key_root", "last", "low", "stay", "weight", "played", "loud")
         )
         choices = torch.cat((target[:, 0:2], onset, last[:, None], target[:, 2:5]), dim=1)
         low = torch.where(low > target[:, 3], torch.zeros_like(low), low)
@@ -162,7 +163,8 @@ class MusicGru(nn.Module):
         sums = []
         for index, (name, _) in enumerate(rep.HEADS):
             loss = functional.cross_entropy(logits[name], target[:, index], reduction="none")
-            sums.append((loss * (weight * played if name in ("micro", "velocity") else weight)).sum())
+            counts = {"micro": weight * played, "velocity": weight * loud}.get(name, weight)
+            sums.append((loss * counts).sum())
         return torch.stack(sums), weight.sum()
 
 
