@@ -38,7 +38,8 @@ def heard(messages: Iterable[tuple[float, bytes]]) -> list[Heard]:
 def expected_notes(journal: Path | Sequence[dict[str, Any]], rate: int = 48_000) -> list[Heard]:
     """All notes of the band as the journal has them, in frames of player time, ons and offs in order.
 
-    Notes that the journal cuts end at the cut; the tempo line in force gives the time of a tick.
+    The tempo line in force gives the time of a tick. A note that starts again ends first. Where the journal cuts,
+    the ends are left out: they went out at once, at no tick of their own.
     """
     messages = read_journal(journal) if isinstance(journal, Path) else journal
     line = (0, 0, NS_PER_MINUTE // 120)
@@ -62,10 +63,13 @@ def expected_notes(journal: Path | Sequence[dict[str, Any]], rate: int = 48_000)
             case "played":
                 for tick, pitch, velocity, duration, channel in message["notes"]:
                     close(tick)
+                    for note in [note for note in open_notes if note[1:3] == (channel, pitch)]:
+                        out.append(Heard(frame_at(tick), False, channel, pitch, 0))
+                        open_notes.remove(note)
                     out.append(Heard(frame_at(tick), True, channel, pitch, velocity))
                     open_notes.append((tick + duration, channel, pitch, tick))
             case "cut":
-                open_notes[:] = [(min(end, message["tick"]), *rest) for end, *rest in open_notes]
+                open_notes.clear()
     close(1 << 60)
     return sorted(out, key=lambda event: (event.frame, event.on))
 
