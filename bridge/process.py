@@ -121,13 +121,12 @@ class ModelProcess:
 class PlayerProcess:
     """Joins backend, player, model process and face in one loop."""
 
-    def __init__(self, config: Config, face: Lines) -> None:
+    def __init__(self, config: Config, face: Lines, model: ModelProcess) -> None:
         self.config, self.face = config, face
         self.outbox = Outbox(sys.stdout.fileno())
         self.quit = False
         self.started_ns = time.monotonic_ns()
-        self.model = ModelProcess(config.model_command)
-        self.model.start()  # first of all: it loads while the ports open
+        self.model = model
         self.realtime = realtime.ask()
         self.backend: Backend = open_backend(config.api, config.to, config.from_)
         self.audio = self._open_audio()
@@ -353,9 +352,12 @@ def main() -> int:
         raise UsageError(
             f"the player process needs its configuration as the first line on stdin: {err}"
         ) from err
+    model = ModelProcess(config.model_command)
+    model.start()  # first of all: it loads while the ports open
     try:
-        return PlayerProcess(config, face).run()
+        return PlayerProcess(config, face, model).run()
     except AigcMusicError as err:
+        model.kill()
         os.write(sys.stdout.fileno(), encode({"is": "error", "text": str(err), "exit_code": err.exit_code}))
         return err.exit_code
 

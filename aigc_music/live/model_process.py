@@ -44,8 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     gc.collect()
     gc.freeze()
     gc.disable()  # nothing below makes reference cycles; a collection would cost a note its time
-    _say({"is": "ready", "model": model.name})
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(BrokenPipeError):  # the player has gone: so do we
+        _say({"is": "ready", "model": model.name})
         _loop(lines, planner)
     return 0
 
