@@ -18,8 +18,7 @@ from numba.extending import intrinsic
 __all__ = ["bf16_bits", "bf16_value", "exp", "gru_backward_step", "gru_forward_step", "sigmoid", "tanh"]
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def float_of_bits(typing_context: Any, bits: Any) -> Any:
+def _float_of_bits(typing_context: Any, bits: Any) -> Any:
     """int32 -> float32 with the same bits."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -28,14 +27,17 @@ def float_of_bits(typing_context: Any, bits: Any) -> Any:
     return types.float32(types.int32), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def bits_of_float(typing_context: Any, value: Any) -> Any:
+def _bits_of_float(typing_context: Any, value: Any) -> Any:
     """float32 -> int32 with the same bits."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.bitcast(args[0], ir.IntType(32))
 
     return types.int32(types.float32), generate
+
+
+float_of_bits: Any = intrinsic(_float_of_bits)
+bits_of_float: Any = intrinsic(_bits_of_float)
 
 
 @njit(cache=True, fastmath=True)

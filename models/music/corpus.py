@@ -262,9 +262,9 @@ _TEMPLATES: list[tuple[int, tuple[int, ...], float]] = [
     (3, (0, 4, 8), -0.1),
 ]  # fmt: skip
 _TONES = np.zeros((len(_TEMPLATES) * 12, 12))
-for _index, (_, _intervals, _) in enumerate(_TEMPLATES):
+for _index, _template in enumerate(_TEMPLATES):
     for _root in range(12):
-        _TONES[_index * 12 + _root, [(_root + step) % 12 for step in _intervals]] = 1.0
+        _TONES[_index * 12 + _root, [(_root + interval) % 12 for interval in _template[1]]] = 1.0
 _PRIOR = np.repeat([prior for _, _, prior in _TEMPLATES], 12)
 _SIZES = _TONES.sum(1)
 
@@ -552,5 +552,8 @@ def _plain(value: Any) -> Any:
 def _load_songs(path: Path) -> list[Song]:
     with np.load(path) as data:
         blocks = {name: np.split(data[name], data[f"{name}_ends"][:-1]) for name in _ARRAYS}
-        rows = json.loads(str(data["fields"]))
-    return [Song(**row, **{name: blocks[name][index] for name in _ARRAYS}) for index, row in enumerate(rows)]
+        rows: list[dict[str, Any]] = json.loads(str(data["fields"]))
+    for name, parts in blocks.items():
+        for row, part in zip(rows, parts, strict=True):
+            row[name] = part
+    return [Song(**row) for row in rows]

@@ -77,6 +77,7 @@ those two heads have learned nothing of the style and stay close to what is like
 PLAYED_STYLES = ("pop", "rock", "funk", "hiphop", "latin", "soul", "afro", "punk", "country", "reggae")
 """Styles with played training music, where the card's `played_styles` says nothing."""
 
+_score: Any = kernels.score  # with its true signature, which numba's decorator hides
 CHORDS = 256  # chords a timeline can hold
 _USUAL_DENSITY = {
     "melody": 1.3,
@@ -389,9 +390,8 @@ class MusicModel:
         size = self.weights.state.shape[0] * self.weights.state.shape[2]
         for window in range(len(batch.inputs)):
             hidden, ahead = np.zeros(size, np.float32), np.zeros(size, np.float32)
-            kernels.score(
-                self.weights, buffers, hidden, ahead, *(np.ascontiguousarray(field[window]) for field in batch), bits
-            )
+            rows = [np.ascontiguousarray(field[window]) for field in batch]
+            _score(self.weights, buffers, hidden, ahead, *rows, bits)
         return bits, int(batch.weight.sum()), int((batch.weight * batch.played).sum())
 
 

@@ -9,7 +9,7 @@ Threads: offline. Realtime-safe: no.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ PLAIN = WindowOptions(0.0, 0.0, 0.0, 0.0, False, False, {})
 
 
 class Batch(NamedTuple):
-    """Integer arrays, B windows of T events; every field int64.
+    """Integer arrays (numpy, or torch tensors of them), B windows of T events; every field int64.
 
     inputs (B, T, 17): event fields, then conditions, in the order of the tables. targets (B, T, 6): one class per
     head. onset (B, T, 4): conditions at the target's onset. key_root (B, T): 0..11, 12 = not said. last (B, T):
@@ -66,16 +66,16 @@ class Batch(NamedTuple):
     counts. loud (B, T): 1 where velocity counts.
     """
 
-    inputs: IntArray
-    targets: IntArray
-    onset: IntArray
-    key_root: IntArray
-    last: IntArray
-    low: IntArray
-    stay: IntArray
-    weight: IntArray
-    played: IntArray
-    loud: IntArray
+    inputs: Any
+    targets: Any
+    onset: Any
+    key_root: Any
+    last: Any
+    low: Any
+    stay: Any
+    weight: Any
+    played: Any
+    loud: Any
 
 
 class Corpus:
@@ -253,7 +253,7 @@ def window(
         np.searchsorted(own_units, unit + LOOKAHEAD, side="right") - np.searchsorted(own_units, unit, side="right")
     ) / (LOOKAHEAD / rep.UNITS_PER_QUARTER)
     mask = int(np.bitwise_or.reduce(1 << notes[~human, 1])) if not human.all() else rep.NO_PARTS
-    values = (
+    values: tuple[Any, ...] = (
         style,
         rep.key_id(root if root < 12 else None, song.key_minor),
         at[:, 0],

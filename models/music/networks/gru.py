@@ -76,6 +76,10 @@ INPUT_FIELDS = rep.EVENT_FIELDS + rep.CONDITIONS
 class MusicGru(nn.Module):
     """See the module text. Parameter names are the tensor names of the weights file."""
 
+    input_starts: Tensor
+    choice_starts: Tensor
+    pitches: Tensor
+
     def __init__(self, config: NetworkConfig, dropout: float = 0.0) -> None:
         super().__init__()
         self.config = config
