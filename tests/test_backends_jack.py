@@ -83,7 +83,9 @@ def test_a_thousand_messages_land_on_their_exact_frame(server: JackServer, backe
                     backend.send(backend.clock.ns_of(wanted[-1]), bytes((0xB1, index >> 7, index & 127)))
                 backend.wait(backend.clock.now_ns() + 20 * MS)
             rest(backend, 0.5)
-            got = dump.wait_for(1000)
+            dump.wait_for(1000)
+            # a receiver that follows another one is silenced first (controllers 64, 120, 123): not ours to count
+            got = [message for message in dump.read() if message.data[1] < 8]
         assert [data[1] << 7 | data[2] for _, data in got] == list(range(len(got)))
         offsets = {frame - want for (frame, _), want in zip(got, wanted, strict=False)}
         return len(got), offsets, backend.statistics()["late"] - late

@@ -281,6 +281,27 @@ def test_a_receiver_that_comes_back_is_silenced_once(jack: FakeJack) -> None:
     assert len(jack.music()) == 5, "one more receiver is no return"
 
 
+def test_a_lost_period_before_any_note_says_nothing(jack: FakeJack) -> None:
+    jack.words[w.XRUNS] += 1
+    jack.run(3)
+    assert jack.out == []
+
+
+def test_after_a_lost_period_recent_ends_are_said_again(jack: FakeJack) -> None:
+    for frame, data in ((1000, on(60)), (1100, off(60)), (1000, on(61)), (30_000, on(62)), (30_100, off(62))):
+        jack.send(frame, data)
+    jack.send(30_050, on(63))
+    jack.send(30_060, off(63))
+    jack.send(30_300, on(63))
+    while jack.frame < 30_500:
+        jack.run()
+    before = len(jack.music())
+    assert before == 8
+    jack.words[w.XRUNS] += 1
+    jack.run(3)
+    assert jack.music()[before:] == [off(62)], "60 is long over, 61 and 63 sound"
+
+
 def test_many_messages_in_any_order_leave_sorted(jack: FakeJack) -> None:
     frames = np.random.default_rng(1).integers(2000, 60_000, 4000).tolist()
     for index, frame in enumerate(frames):

@@ -363,6 +363,7 @@ class JackBackend:
             words[word] = 0
         for word, *_ in (*_PORTS, *_AUDIO_PORTS):
             words[word] = 0
+        self._block[jack_block.ENDED : jack_block.ENDED + jack_block.KEYS] = 0
         self._out.clear()
         self._waiting.clear()
         words[jack_block.CLIENT] = self._client = client

@@ -67,8 +67,10 @@ LOST = 61  # (cb) 1 from the loss of a receiver until another one comes; also (p
 SETTLE = 62  # (cb) periods until all is ended at the receiver that came, 0: not due
 BORN = 63  # (cb) ports that appeared on the server so far
 
+XRUNS_SEEN = 64  # (cb)
+
 # arrays
-OUT_RING = 64
+OUT_RING = 72
 IN_RING = OUT_RING + OUT_RING_RECORDS * OUT_RECORD_WORDS
 HEAP = IN_RING + IN_RING_RECORDS * IN_RECORD_WORDS
 SCRATCH = HEAP + HEAP_LIMIT * HEAP_WORDS
@@ -78,4 +80,5 @@ PENDING = OWED + KEYS
 LATENESS = PENDING + KEYS  # frames, of the last note_ons
 EVENTS = LATENESS + LATENESS_KEPT
 BIRTHS = EVENTS + EVENT_LIMIT * EVENT_WORDS  # numbers of the last ports that appeared
-WORDS = BIRTHS + BIRTHS_KEPT
+ENDED = BIRTHS + BIRTHS_KEPT  # by key: frame of the last note_off, 0 for none
+WORDS = ENDED + KEYS

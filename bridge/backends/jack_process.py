@@ -151,6 +151,7 @@ def _put_off(s: Any, buffer: int, offset: int, key: int) -> bool:
     if _put(s, buffer, offset, packed, _THREE):
         s[w.OWED_COUNT] -= s[w.OWED + key]
         s[w.OWED + key] = 0
+        s[w.ENDED + key] = s[w.FRAME]
         return True
     s[w.OWED_COUNT] += 1 - s[w.OWED + key]
     s[w.OWED + key] = 1
@@ -242,6 +243,17 @@ def _release(s: Any, buffer: int, owner: int) -> int:
 
 
 @njit
+def _repeat_offs(s: Any, buffer: int) -> None:
+    """The server lost a period: end again what was ended lately, for a receiver that did not get to hear it."""
+    since = max(0, s[w.FRAME] - s[w.RATE] // 8)
+    for key in range(w.KEYS):
+        if s[w.ENDED + key] > since and not s[w.HELD + key] and not s[w.HELD + w.KEYS + key]:
+            ended = s[w.ENDED + key]
+            _put_off(s, buffer, _AT_START, key)
+            s[w.ENDED + key] = ended
+
+
+@njit
 def _end_all(s: Any, buffer: int) -> int:
     """End every note, then sustain up, all notes off, all sound off; how many notes sounded."""
     ended = _release(s, buffer, _GENERATED) + _release(s, buffer, _BY_THRU)
@@ -286,6 +298,9 @@ def _serve_requests(s: Any, buffer: int, epoch_out: int, epoch_clock: int, close
     if epoch_clock != s[w.EPOCH_SEEN + 1]:
         s[w.EPOCH_SEEN + 1] = epoch_clock
         _forget(s, buffer, _CLOCK_OUT, epoch_clock)
+    if s[w.XRUNS] != s[w.XRUNS_SEEN]:
+        s[w.XRUNS_SEEN] = s[w.XRUNS]
+        _repeat_offs(s, buffer)
     if s[w.OWED_COUNT]:
         for key in range(w.KEYS):
             if s[w.OWED + key]:
