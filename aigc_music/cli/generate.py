@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -52,9 +53,7 @@ def music(count: int, out: Path, as_json: bool, seed: int | None, metre: str, **
         wanted["seed"] = seed
     first = MusicRequest(metre=parse_metre(metre), **wanted)
     results = []
-    with click.progressbar(
-        range(count), label="composing", show_eta=True, file=click.get_text_stream("stderr")
-    ) as bar:
+    with click.progressbar(range(count), label="composing", show_eta=True, file=sys.stderr) as bar:
         for index in bar:
             results.append(engine.run(replace(first, seed=first.seed + index)))
     # the piece whose figures lie nearest to real songs of the training data comes first

@@ -27,7 +27,7 @@ from aigc_music.core.time import TICKS_PER_QUARTER, Metre
 from models.music.decode_cpu import CLOSE, OPEN, Conditions, Limits, MusicModel, Rest, Stream
 
 from .harmony import Harmony
-from .roles import MELODY, Listener, Window, parts_of, window_of
+from .roles import ALWAYS, MELODY, Listener, Window, parts_of, window_of
 
 __all__ = ["Planner"]
 
@@ -251,6 +251,8 @@ class Planner:
             if not isinstance(drawn, Rest):
                 # two notes of one grid step may lean either way; in a plan, time only runs forward
                 drawn = drawn._replace(tick=max(drawn.tick, lane.past[-1][0] if lane.past else 0))
+                if not lane.past and window == ALWAYS:  # a band that is told to play begins on the first beat
+                    drawn = drawn._replace(tick=min(drawn.tick, earliest))
                 return drawn if drawn.tick < window.end else None
             earliest = max(earliest + TICKS_PER_QUARTER, drawn.until_tick)
         return None
