@@ -77,6 +77,9 @@ class Band:
         if not wait_until(lambda: self.said("hello") or self.said("error"), 30):
             self.close()
             raise TimeoutError("the player did not come up")
+        if self.said("error"):
+            self.close()
+            raise OSError(self.said("error")[0]["text"])
 
     def __enter__(self) -> Band:
         return self
