@@ -22,6 +22,8 @@ __all__ = ["Harmony"]
 
 _MEMORY_BEATS = 4  # how far back the musician's notes count for the chord
 _HALF_LIFE_BEATS = 1.5
+_SECTION_BARS = 8
+_FORM = "AABA"  # sections of one chorus: a letter that came before brings its chords back
 
 
 class Harmony:
@@ -37,11 +39,13 @@ class Harmony:
         self.key, self.style = Key(0, "major"), "pop"
         self.chords: list[tuple[int, Chord]] = []
         self._arrays: tuple[Any, Any, Any] | None = None
+        self._settled = 0  # tick since which key and style are what they are
         self._allowed: set[tuple[int, int]] = set()
 
     def set_key(self, key: Key, style: str) -> None:
         """From now on (after `forget_after`) chords of this key, with this style's habits."""
         self.key, self.style = key, style
+        self._settled = self.chords[-1][0] if self.chords else 0
         self._allowed = {
             (root, quality)
             for root in range(12)
@@ -75,10 +79,25 @@ class Harmony:
         bar = self.metre.bar_ticks
         while not self.chords or self.chords[-1][0] + bar <= until:
             begin = self.chords[-1][0] // bar * bar + bar if self.chords else 0
-            history = [chord for _, chord in self.chords[-4:]]
-            draw = self._uniform(begin // bar)
-            self.chords.append((begin, Chord(*self.model.next(self.style, self.key, history, draw, self._allowed))))
+            self.chords.append((begin, self._returning(begin // bar) or self._drawn(begin // bar)))
             self._arrays = None
+
+    def _returning(self, bar: int) -> Chord | None:
+        """The chord of this bar where its section has been heard before in this key and style."""
+        section, inside = divmod(bar, _SECTION_BARS)
+        place = section % len(_FORM)
+        first = section - place + _FORM.index(_FORM[place])
+        tick = (first * _SECTION_BARS + inside) * self.metre.bar_ticks
+        return self.at(tick) if first < section and tick >= max(self._settled, self.chords[0][0]) else None
+
+    def _drawn(self, bar: int) -> Chord:
+        """A new chord after those before; a piece begins on its tonic."""
+        if not self.chords:
+            tonic = Chord(self.key.tonic, 1 if self.key.is_minor else 0)
+            if tonic in self._allowed:
+                return tonic
+        history = [chord for _, chord in self.chords[-4:]]
+        return Chord(*self.model.next(self.style, self.key, history, self._uniform(bar), self._allowed))
 
     def at(self, tick: int) -> Chord:
         """The chord in force at `tick`."""
