@@ -40,12 +40,13 @@ class Harmony:
         self.chords: list[tuple[int, Chord]] = []
         self._arrays: tuple[Any, Any, Any] | None = None
         self._settled = 0  # tick since which key and style are what they are
+        self._changed = False
         self._allowed: set[tuple[int, int]] = set()
 
     def set_key(self, key: Key, style: str) -> None:
         """From now on (after `forget_after`) chords of this key, with this style's habits."""
+        self._changed = self._changed or (key, style) != (self.key, self.style)
         self.key, self.style = key, style
-        self._settled = self.chords[-1][0] if self.chords else 0
         self._allowed = {
             (root, quality)
             for root in range(12)
@@ -57,6 +58,8 @@ class Harmony:
         """Drop the chords that begin after `tick`."""
         while self.chords and self.chords[-1][0] > tick:
             self.chords.pop()
+        if self._changed:
+            self._settled, self._changed = max(0, tick), False
         self._arrays = None
 
     def decide(self, tick: int, heard: list[Heard]) -> None:
