@@ -21,10 +21,10 @@ class LearnMap:
 
     def __init__(self, bindings: dict[str, str] | None = None) -> None:
         """bindings: 'cc 21' -> control name, as `bindings` gives them back (settings file)."""
-        self.bindings = {f"cc {control.cc}": control.name for control in CONTROLS.values()} | {
-            f"cc {PANIC_CC}": PANIC
-        }
-        self.bindings.update(bindings or {})
+        learned = dict(bindings or {})
+        usual = {f"cc {control.cc}": control.name for control in CONTROLS.values()} | {f"cc {PANIC_CC}": PANIC}
+        kept = {source: name for source, name in usual.items() if name not in learned.values()}
+        self.bindings = kept | learned
         self.armed: str | None = None
 
     def take(self, data: bytes) -> tuple[str, Any] | None:
