@@ -143,8 +143,8 @@ def perform(
 def _controls(**given: Any) -> dict[str, Any]:
     """Checked starting values of the knobs; the tempo suits the style unless it is given."""
     controls = {name: CONTROLS[name].check(value) for name, value in given.items() if value is not None}
-    if "bpm" not in controls and "style" in controls:
-        controls["bpm"] = STYLES[style_id(controls["style"])].bpm
+    style = controls.get("style", CONTROLS["style"].default)
+    controls.setdefault("bpm", STYLES[style_id(style)].bpm)
     check_bpm(controls.get("bpm", 120.0))
     return controls
 
