@@ -291,3 +291,23 @@ def test_the_model_is_told_of_the_parts_that_it_may_play_itself() -> None:
         conditions.set_density(amount)
         levels.append(conditions.array[kernels.C_DENSITY])
     assert levels == sorted(set(levels))
+
+
+def test_noise_is_even_and_keys_do_not_meet() -> None:
+    draws = np.array(
+        [kernels.uniform(7, epoch, index, head) for epoch in range(10) for index in range(100) for head in range(7)]
+    )
+    assert len(np.unique(draws)) > 6900
+    assert abs(draws.mean() - 0.5) < 0.02
+    assert (np.histogram(draws, 10, (0, 1))[0] > 600).all()
+
+
+def test_picks_follow_the_softmax_and_the_nucleus_cuts_its_tail() -> None:
+    chances = np.array([0.5, 0.3, 0.15, 0.05], np.float32)
+    counts, cut = np.zeros(4), np.zeros(4)
+    for noise in (np.arange(2000, dtype=np.float32) + np.float32(0.5)) / np.float32(2000):
+        counts[kernels.pick(np.log(chances), 4, np.float32(1), np.float32(1), noise)] += 1
+        cut[kernels.pick(np.log(chances), 4, np.float32(1), np.float32(0.75), noise)] += 1
+    assert np.abs(counts / 2000 - chances).max() < 0.01
+    assert np.abs(cut / 2000 - np.array([0.625, 0.375, 0, 0])).max() < 0.01
+    assert kernels.pick(np.full(4, kernels.NEVER), 4, np.float32(1), np.float32(1), np.float32(0.3)) == -1

@@ -81,9 +81,16 @@ def data_rows(songs: Sequence[Song]) -> list[dict[str, Any]]:
 
 
 def write_card(
-    run: str | Path, data: str | Path, out: str | Path, *, seed: int, commit: str, cache: str | Path | None = None
+    run: str | Path,
+    data: str | Path,
+    out: str | Path,
+    *,
+    seed: int,
+    commit: str,
+    remarks: Sequence[str] = (),
+    cache: str | Path | None = None,
 ) -> dict[str, Any]:
-    """Export, measure, write; returns the card."""
+    """Export, measure, write; returns the card. remarks: what else there is to say about this run."""
     folder = export(Path(run) / "checkpoint.pt", out, {"seed": seed, "commit": commit})
     songs = [song for name in SHARES for song in load_set(Path(data) / f"music_{name}.zip", cache)]
     model = load_model(folder)
@@ -91,6 +98,7 @@ def write_card(
     card = json.loads((folder / "card.json").read_text("utf-8"))
     card |= {
         "data": data_rows(songs),
+        "remarks": list(remarks),
         "augmentation": "12 keys, tempo, velocity, parts left out, human parts, grooves under other songs",
         "sampling": SAMPLING,
         "played_styles": PLAYED_STYLES,
@@ -115,9 +123,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("out", help="folder of the model")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--commit", required=True, help="revision of the code that trained it")
-    parser.add_argument("--cache")
+    parser.add_argument("--remark", action="append", default=[], help="a sentence about this run; may be repeated")
+    parser.add_argument("--cache", help="folder for parsed sets")
     options = parser.parse_args(arguments)
-    write_card(options.run, options.data, options.out, seed=options.seed, commit=options.commit, cache=options.cache)
+    write_card(
+        options.run,
+        options.data,
+        options.out,
+        seed=options.seed,
+        commit=options.commit,
+        remarks=options.remark,
+        cache=options.cache,
+    )
     return 0
 
 

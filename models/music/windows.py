@@ -28,7 +28,7 @@ CONDITION_DROP: Mapping[str, float] = {
     "key": 0.3,
     "bar": 0.15,
     "tempo": 0.25,
-    "chord": 0.45,
+    "chord": 0.6,
     "density": 0.4,
     "parts": 0.3,
     "all": 0.04,
