@@ -87,6 +87,10 @@ class ClockFollower:
         self.phase_error_ns = 0  # last pulse against the line, for people to see
         self._times: deque[tuple[int, int]] = deque(maxlen=self.LONG)  # (pulse index, ns)
 
+    def forget(self) -> None:
+        """Another sender takes over: its pulses have nothing to do with the ones so far."""
+        self._times.clear()
+
     def locate(self, sixteenth: int) -> None:
         """A song position message: where the next Continue goes on."""
         self.position = sixteenth * TICKS_PER_SONG_POSITION // TICKS_PER_PULSE

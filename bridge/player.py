@@ -25,7 +25,7 @@ from aigc_music.core.theory import Chord, Key
 from aigc_music.core.time import TICKS_PER_QUARTER, Metre
 
 from . import fallback
-from .backends import CLOCK_IN, CLOCK_OUT, Backend, Incoming
+from .backends import CLOCK_IN, CLOCK_OUT, IN, Backend, Incoming
 from .journal import Journal
 from .learn import LearnMap
 from .ledger import Ledger
@@ -77,6 +77,7 @@ class Player:
         self.figures = Figures()
         self.sender = ClockSender()
         self.follower = ClockFollower(session.clock_offset_ns) if session.sync == "midi" else None
+        self._clock_from = (IN, 0)  # whose clock is followed, and when it was last heard
         self.epoch = 0
         self.model_ready = False
         self.chord = Chord()
@@ -181,7 +182,7 @@ class Player:
         for at_ns, port, data in incoming:
             status = data[0]
             if status >= 0xF0:
-                if port == CLOCK_IN or self.session.sync == "midi":
+                if self._is_our_clock(at_ns, port):
                     self._clock(at_ns, data)
                 continue
             if port == CLOCK_IN:
@@ -206,6 +207,16 @@ class Player:
         if heard and self.transport.running:
             message = {"do": "listen", "heard": heard}
             self._begin_epoch(self._promise(now), message)
+
+    def _is_our_clock(self, at_ns: int, port: int) -> bool:
+        """One clock at a time: many keyboards send their own, and clock_in goes before midi_in."""
+        follower, (ours, latest_ns) = self.follower, self._clock_from
+        if follower is None or (port == IN and ours != IN and at_ns - latest_ns < follower.TIMEOUT_NS):
+            return False
+        if port != ours:
+            follower.forget()
+        self._clock_from = (port, at_ns)
+        return True
 
     def _clock(self, at_ns: int, data: bytes) -> None:
         follower = self.follower

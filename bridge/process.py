@@ -41,6 +41,7 @@ __all__ = ["Config", "main"]
 _SNAPSHOT_NS = 100_000_000
 _POLL_NS = 300_000_000
 _PATIENCE_NS = 2_500_000_000  # a model that is not ready by then is being compiled: a first start
+_STEADY_NS = 60_000_000_000  # a model that has run for so long does not die of what killed it before
 _RESTART_WAIT_NS = (0, 250_000_000, 1_000_000_000, 2_000_000_000)  # before the 1st, 2nd ... restart in a row
 
 
@@ -77,6 +78,7 @@ class ModelProcess:
         self.lines: Lines | None = None
         self.outbox: Outbox | None = None
         self._started_ns = 0
+        self.ready_ns = time.monotonic_ns()
 
     def start(self) -> None:
         """Start the child. The process group is shared: Ctrl-C reaches it too, and it ignores that."""
@@ -95,6 +97,7 @@ class ModelProcess:
     def ready(self) -> None:
         """The child has said that it is ready."""
         self.retry_ns = self._started_ns = 0
+        self.ready_ns = time.monotonic_ns()
 
     def send(self, message: dict[str, Any]) -> None:
         """One message to the child; a dead or stuck child is noticed elsewhere, never waited for."""
@@ -274,6 +277,8 @@ class PlayerProcess:
         if self.model.child is not None and (
             self.model.lost or self.player.model_hangs(self.backend.clock.now_ns())
         ):
+            if now - self.model.ready_ns > _STEADY_NS:
+                self.model.restarts = 0
             self.model.kill()
             self.player.model_lost()
             waits = _RESTART_WAIT_NS

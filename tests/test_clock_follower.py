@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.backends import CLOCK_OUT
+from bridge.backends import CLOCK_IN, CLOCK_OUT, IN
 
-from .players import Stage
+from .players import SECOND, Stage
 from .real.pulses import follow, ramp, steady, step
 
 SEEDS = st.integers(0, 2**32)
@@ -66,3 +66,27 @@ def test_no_pulse_follows_our_stop() -> None:
     stage.run(0.5)
     clock = [sent.data for sent in stage.backend.sent if sent.port == CLOCK_OUT]
     assert clock[0] == b"\xfa" and clock[-1] == b"\xfc" and clock.count(b"\xf8") > 90
+
+
+def test_a_keyboard_with_a_clock_of_its_own_does_not_disturb_the_daw() -> None:
+    stage = Stage(sync="midi")
+    stage.model_is_ready()
+    for index in range(1200):  # the keyboard ticks from the moment it is switched on
+        stage.backend.feed(b"\xf8", index * SECOND // 100, IN)
+    stage.backend.feed(b"\xfa", SECOND - 1_000_000, CLOCK_IN)
+    for index in range(500):
+        stage.backend.feed(b"\xf8", SECOND + index * SECOND // 50, CLOCK_IN)
+    stage.run(10.5)
+    assert stage.player.transport.bpm == pytest.approx(125, abs=0.01)
+    assert stage.player.transport.ns_at(960) == pytest.approx(SECOND + 48 * SECOND // 50, abs=1_000_000)
+
+
+def test_a_clock_on_the_notes_port_is_followed_when_it_is_the_only_one() -> None:
+    stage = Stage(sync="midi")
+    stage.model_is_ready()
+    stage.backend.feed(b"\xfa", SECOND - 1_000_000, IN)
+    for index in range(200):
+        stage.backend.feed(b"\xf8", SECOND + index * SECOND // 50, IN)
+    stage.run(4.5)
+    assert stage.player.transport.running
+    assert stage.player.transport.bpm == pytest.approx(125, abs=0.01)
