@@ -19,7 +19,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,9 @@ from models.zoo import find
 
 from . import kernels, weights
 from . import representation as rep
-from .windows import Batch
+
+if TYPE_CHECKING:
+    from .windows import Batch
 
 __all__ = [
     "CLOSE",

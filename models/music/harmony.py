@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,9 @@ from numpy.typing import NDArray
 from aigc_music.core.errors import ModelError
 from aigc_music.core.theory import CHORD_QUALITIES, NO_CHORD, Key
 
-from .corpus import Song
+
+if TYPE_CHECKING:
+    from .corpus import Song
 
 __all__ = ["ChordModel", "learn"]
 
