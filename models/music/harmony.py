@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from aigc_music.core.errors import ModelError
 from aigc_music.core.theory import CHORD_QUALITIES, NO_CHORD, Key
 
-
 if TYPE_CHECKING:
     from .corpus import Song
 
