@@ -15,7 +15,6 @@ import click
 from aigc_music.core.controls import CONTROLS, ROLES
 from aigc_music.core.errors import UsageError
 from aigc_music.core.styles import STYLES, style_id
-from aigc_music.core.time import check_bpm
 
 _STARTED_NS = time.monotonic_ns()
 _PATIENCE_NS = 3_000_000_000  # a player that has not said hello by then is being compiled
@@ -145,7 +144,6 @@ def _controls(**given: Any) -> dict[str, Any]:
     controls = {name: CONTROLS[name].check(value) for name, value in given.items() if value is not None}
     style = controls.get("style", CONTROLS["style"].default)
     controls.setdefault("bpm", STYLES[style_id(style)].bpm)
-    check_bpm(controls.get("bpm", 120.0))
     return controls
 
 
