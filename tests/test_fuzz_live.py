@@ -31,16 +31,20 @@ def play_through_noise(seed: int, count: int, sync: str) -> Stage:
     """Let `count` bytes of noise in while notes play; the stage after a stop and the closing of its ports."""
     rng = random.Random(seed)
     stage = Stage(sync=sync)
+    stage.model.step, stage.model.duration = 30, 400  # many notes, overlapping
     stage.model_is_ready()
     if sync == "internal":
         stage.player.start()
     for piece in bytes_of_noise(rng, count):
         stage.backend.feed(piece, None, rng.choice((IN, IN, CLOCK_IN)))
-        stage.run(rng.choice((0.0005, 0.003, 0.01)))
+        stage.run(rng.choice((0.0005, 0.003, 0.01, 0.03)))
+        if rng.random() < 0.01:
+            stage.alive = not stage.alive
+            stage.model_is_ready() if stage.alive else stage.player.model_lost()
         if sync == "internal" and not stage.player.transport.running:
             stage.player.start()
     stage.player.stop()
-    generated = {}
+    generated: dict[tuple[int, int], bool] = {}
     for _, status, pitch, velocity in stage.notes():
         generated[status & 15, pitch] = status & 0xF0 == 0x90 and velocity > 0
     assert not [key for key, on in generated.items() if on and key[0]]  # channel 0: keys that are still held

@@ -11,6 +11,7 @@ from .real.ardour import ardour
 from .real.band import RULES, Band, wait_until
 from .real.clocks import phases, pulses, transport
 from .real.events import sounding
+from .real.rig import Keyboard
 
 pytestmark = pytest.mark.real
 
@@ -82,6 +83,51 @@ def test_ardour_is_followed_as_clock_master(tmp_path: Path) -> None:
     assert bpm == pytest.approx(125, abs=0.1)
     assert phase.notes > 16 and phase.worst <= 5 and phase.mean <= 2
     assert stopped and not sounding((m.frame, m.data) for m in messages)
+
+
+def test_a_jittery_sender_changes_tempo_and_jumps(tmp_path: Path) -> None:
+    """RtMidi's clock, quantised to the period: 125 bpm, then 140; then a song position and Continue."""
+    need_jack()
+    pytest.importorskip("rtmidi")
+    for attempt in range(5):
+        journal = tmp_path / f"{attempt}.jsonl"
+        with jack_server() as server:
+            keyboard = Keyboard(server, "sequencer")
+            keyboard.start()
+            try:
+                with (
+                    Band(journal, sync="midi", model_command=RULES) as band,
+                    MidiDump(server, "aigc-music:midi_out") as dump,
+                ):
+                    server.connect(keyboard.port, f"{dump.name}:input")
+                    server.connect(keyboard.port, "aigc-music:clock_in")
+                    wait_until(lambda: band.snapshot.get("model") == "ready", 10)
+                    before = server.xruns()
+                    keyboard.send(0xFA)
+                    keyboard.say(f"clock 125 {8 * 24} 140 {12 * 24}")
+                    wait_until(lambda: band.snapshot.get("tick", 0) >= 7.5 * 480, 15)
+                    first = band.snapshot["bpm"]
+                    wait_until(lambda: band.snapshot.get("tick", 0) >= 19.5 * 480, 15)
+                    second = band.snapshot["bpm"]
+                    phase = phases(dump.read(), journal, from_pulse=16 * 24)  # two bars after the change
+                    keyboard.send(0xFC)
+                    stopped = wait_until(lambda: not band.snapshot["running"], 5)
+                    silent = not sounding((m.frame, m.data) for m in dump.read())
+                    keyboard.send(0xF2, 32, 0)  # 32 sixteenths: two bars
+                    keyboard.send(0xFB)
+                    keyboard.say("clock 140 48")
+                    wait_until(lambda: band.snapshot["running"], 5)
+                    jumped = band.snapshot["tick"]
+                    lost = server.xruns() - before
+            finally:
+                keyboard.kill()
+        if lost == 0 or (phase.worst <= 5 and abs(first - 125) <= 0.3 and abs(second - 140) <= 0.3):
+            break
+    assert first == pytest.approx(125, abs=0.3)  # the window is not yet full: two bars take to the tenth
+    assert second == pytest.approx(140, abs=0.3)
+    assert stopped and silent
+    assert TWO_BARS <= jumped < TWO_BARS + 480
+    assert phase.notes > 8 and phase.worst <= 5 and phase.mean <= 2
 
 
 def test_our_clock_is_steady_to_a_frame_for_a_foreign_listener() -> None:

@@ -19,11 +19,11 @@ __all__ = ["Phases", "phases", "pulses", "transport"]
 
 _TICKS_PER_PULSE = 20
 _RATE = 48_000
-_TWO_BARS = 8 * 24
+_TWO_BARS = 8 * 24  # pulses
 
 
 class Phases(NamedTuple):
-    """Distance of our note-ons from the straight line through the pulses nearby, in ms, from two bars on."""
+    """Distance of our note-ons from the straight line through the pulses nearby, in ms."""
 
     notes: int
     worst: float
@@ -47,8 +47,8 @@ def pulses(messages: Sequence[Dumped]) -> list[int]:
     return [m.frame for m in messages[started:] if m.data == b"\xf8"]
 
 
-def phases(messages: Sequence[Dumped], journal: Path, first_tick: int = 0) -> Phases:
-    """Compare note-ons with the pulses their ticks belong to. first_tick: tick of the first pulse after Start.
+def phases(messages: Sequence[Dumped], journal: Path, from_pulse: int = _TWO_BARS) -> Phases:
+    """Compare note-ons with the pulses their ticks belong to, after a Start, from pulse `from_pulse` on.
 
     The truth at a pulse is the straight line through the 12 pulses on either side: senders jitter by a period.
     """
@@ -57,8 +57,8 @@ def phases(messages: Sequence[Dumped], journal: Path, first_tick: int = 0) -> Ph
     ons = [m.frame for m in messages if m.data[0] & 0xF0 == 0x90 and m.data[2] and m.data[0] & 15]
     errors = []
     for tick, frame in zip(sorted(ticks), ons, strict=False):
-        place = (tick - first_tick) / _TICKS_PER_PULSE
-        if not _TWO_BARS <= place < len(grid) - 12:
+        place = tick / _TICKS_PER_PULSE
+        if not from_pulse <= place < len(grid) - 12:
             continue
         low = round(place) - 12
         near = grid[low : low + 25]
