@@ -1,7 +1,11 @@
-"""A foreign DAW records the co-player: every note is in its file, on its frame, also under a GIL hog."""
+"""A foreign DAW records the co-player: every note is in its file, on its frame, also under a GIL hog.
+
+The figures: pytest tests/test_real_ardour.py --log-cli-level=INFO
+"""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,7 @@ from .real.band import DENSE, Band, wait_until
 from .real.events import compare, expected_notes, heard
 
 pytestmark = pytest.mark.real
+log = logging.getLogger(__name__)
 
 
 @pytest.mark.parametrize("hog", [False, True], ids=["quiet", "hogged"])
@@ -44,6 +49,7 @@ def test_every_note_is_in_the_daw_on_its_frame(tmp_path: Path, hog: bool) -> Non
         by_dump, by_daw = compare(wanted, dumped), compare(wanted, recorded)
         if lost == 0 or (by_dump[2:], by_daw[2:]) == ((0, 0, 0), (0, 0, 0)):
             break
+    log.info("Ardour %s, jack_midi_dump %s, %d lost periods", by_daw, by_dump, lost)
     assert report["hanging"] == 0 and report["dropped"] == 0
     assert len(wanted) == 2 * 4 * 97
     assert (by_dump.missing, by_dump.extra, by_dump.worst) == (0, 0, 0)

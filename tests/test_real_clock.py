@@ -1,7 +1,11 @@
-"""MIDI clock with foreign programs: jack_midi_clock and Ardour as masters, jack_midi_dump as listener."""
+"""MIDI clock with foreign programs: jack_midi_clock and Ardour as masters, jack_midi_dump as listener.
+
+The figures: pytest tests/test_real_clock.py --log-cli-level=INFO
+"""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -14,6 +18,7 @@ from .real.events import sounding
 from .real.rig import Keyboard
 
 pytestmark = pytest.mark.real
+log = logging.getLogger(__name__)
 
 TWO_BARS = 2 * 1920
 
@@ -49,6 +54,7 @@ def test_jack_midi_clock_is_followed(tmp_path: Path) -> None:
             lost = server.xruns() - before
         if lost == 0 or (phase.worst <= 5 and abs(bpm - 125) <= 0.1):
             break
+    log.info("%.3f bpm, %s, %d lost periods", bpm, phase, lost)
     assert bpm == pytest.approx(125, abs=0.1)
     assert phase.notes > 16 and phase.worst <= 5 and phase.mean <= 2
     assert silent
@@ -80,6 +86,7 @@ def test_ardour_is_followed_as_clock_master(tmp_path: Path) -> None:
         phase = phases(messages, journal)
         if rolls and (lost == 0 or (phase.worst <= 5 and abs(bpm - 125) <= 0.1)):
             break
+    log.info("%.3f bpm, %s, %d lost periods", bpm, phase, lost)
     assert bpm == pytest.approx(125, abs=0.1)
     assert phase.notes > 16 and phase.worst <= 5 and phase.mean <= 2
     assert stopped and not sounding((m.frame, m.data) for m in messages)
@@ -123,6 +130,7 @@ def test_a_jittery_sender_changes_tempo_and_jumps(tmp_path: Path) -> None:
                 keyboard.kill()
         if lost == 0 or (phase.worst <= 5 and abs(first - 125) <= 0.3 and abs(second - 140) <= 0.3):
             break
+    log.info("%.3f and %.3f bpm, %s, %d lost periods", first, second, phase, lost)
     assert first == pytest.approx(125, abs=0.3)  # the window is not yet full: two bars take to the tenth
     assert second == pytest.approx(140, abs=0.3)
     assert stopped and silent
@@ -151,6 +159,7 @@ def test_our_clock_is_steady_to_a_frame_for_a_foreign_listener() -> None:
         worst = max((abs(f - grid[0] - k * exact) for k, f in enumerate(grid)), default=1e9)
         if lost == 0 or worst <= 1:
             break
+    log.info("%d pulses, the worst %.2f frames off, %d lost periods", len(grid), worst, lost)
     assert messages[0].data == b"\xfa" and messages[-1].data == b"\xfc"
     assert len(grid) > 192
     assert worst <= 1
