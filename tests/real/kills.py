@@ -2,7 +2,7 @@
 
 Each kind of death is a function (rig, rng) -> Death. The band plays some 250 overlapping notes a second, and a
 foreign keyboard holds notes that go through. A face, a signal: silence within 100 ms. A model: the music goes on
-within 500 ms and the model comes back. A port or a server: when it returns, what sounded there is ended.
+within 500 ms (750 when it hangs) and the model comes back. A port or a server: when it returns, what sounded there is ended.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .rig import RATE, Rig
 __all__ = ["KINDS", "SILENCE_MS", "Death", "run"]
 
 SILENCE_MS = 100.0
-MUSIC_MS = 500.0
+MUSIC_MS = {"model": 500.0, "hung model": 750.0}  # a hung one must first be told from a slow one
 EXIT_S = 1.0
 
 
@@ -121,23 +121,31 @@ def _signal(number: signal.Signals) -> Callable[[Rig, random.Random], Death]:
 
 
 def _model(rig: Rig, rng: random.Random) -> Death:
-    """ms: the longest wait for a note-on after the kill."""
+    return _without_model(rig, "model", signal.SIGKILL)
+
+
+def _hung(rig: Rig, rng: random.Random) -> Death:
+    return _without_model(rig, "hung model", signal.SIGSTOP)
+
+
+def _without_model(rig: Rig, kind: str, number: signal.Signals) -> Death:
+    """ms: the longest wait for a note-on after the signal."""
     band, receiver = rig.band, rig.receiver
     assert band is not None
     receiver.read()
     sounding, last, seen = len(receiver.held), receiver.messages[-1].frame, len(receiver.messages)
-    os.kill(band.model, signal.SIGKILL)
-    back = wait_until(lambda: band.snapshot.get("model") == "fallback", 1.0) and wait_until(
+    os.kill(band.model, number)
+    back = wait_until(lambda: band.snapshot.get("model") == "fallback", 1.5) and wait_until(
         lambda: band.snapshot.get("model") == "ready", 6.0
     )
     time.sleep(0.5)
     receiver.read()
     ons = [last] + [m.frame for m in receiver.messages[seen:] if m.data[0] & 0xF0 == 0x90 and m.data[0] & 15]
     gap = max((b - a for a, b in zip(ons, ons[1:], strict=False)), default=RATE * 10) * 1000 / RATE
-    problem = "" if gap <= MUSIC_MS else f"no music for {gap:.0f} ms"
+    problem = "" if gap <= MUSIC_MS[kind] else f"no music for {gap:.0f} ms"
     if not back:
         problem += f" the model did not come back: {band.snapshot.get('model')}"
-    return Death("model", sounding, round(gap, 1), (problem + _stops(rig)).strip())
+    return Death(kind, sounding, round(gap, 1), (problem + _stops(rig)).strip())
 
 
 def _stops(rig: Rig) -> str:
@@ -243,6 +251,7 @@ KINDS: dict[str, Callable[[Rig, random.Random], Death]] = {
     "SIGTERM": _signal(signal.SIGTERM),
     "SIGHUP": _signal(signal.SIGHUP),
     "model": _model,
+    "hung model": _hung,
     "receiver": _receiver,
     "cable": _cable,
     "server": _server,
