@@ -2,7 +2,8 @@
 
 Each kind of death is a function (rig, rng) -> Death. The band plays some 250 overlapping notes a second, and a
 foreign keyboard holds notes that go through. A face, a signal: silence within 100 ms. A model: the music goes on
-within 500 ms (750 when it hangs) and the model comes back. A port or a server: when it returns, what sounded there is ended.
+within 500 ms (750 when it hangs) and the model comes back. A port or a server: when it returns, what sounded
+there is ended.
 """
 
 from __future__ import annotations
