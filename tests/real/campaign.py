@@ -184,8 +184,7 @@ def minutes(options: argparse.Namespace) -> dict[str, Any]:
     result = compare(wanted, got)
     grown = samples[-1][0] - samples[min(1, len(samples) - 1)][0]
     return {
-        "ok": result.missing <= 4  # the last chord may be begun and cut inside one period
-        and (result.worst == 0 or lost > 0) and not receiver.held and grown < 2048,
+        "ok": result.missing == 0 and (result.worst == 0 or lost > 0) and not receiver.held and grown < 2048,
         "notes": report.get("notes_sent"),
         "heard": len(got),
         "missing": result.missing,

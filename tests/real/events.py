@@ -39,7 +39,7 @@ def expected_notes(journal: Path | Sequence[dict[str, Any]], rate: int = 48_000)
     """All notes of the band as the journal has them, in frames of player time, ons and offs in order.
 
     The tempo line in force gives the time of a tick. A note that starts again ends first. Where the journal cuts,
-    the ends are left out: they went out at once, at no tick of their own.
+    the ends are left out (they went out at once, at no tick of their own), and so are notes not yet begun by then.
     """
     messages = read_journal(journal) if isinstance(journal, Path) else journal
     line = (0, 0, NS_PER_MINUTE // 120)
@@ -70,6 +70,8 @@ def expected_notes(journal: Path | Sequence[dict[str, Any]], rate: int = 48_000)
                     open_notes.append((tick + duration, channel, pitch, tick))
             case "cut":
                 open_notes.clear()
+                cut = frame_at(message["tick"])
+                out = [event for event in out if not event.on or event.frame < cut]
     close(1 << 60)
     return sorted(out, key=lambda event: (event.frame, event.on))
 

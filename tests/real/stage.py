@@ -106,7 +106,7 @@ def _attempt(folder: Path, melody: Path, seconds: float) -> dict[str, Any]:
     samples, _ = soundfile.read(wave)
     loudness = float(np.sqrt(np.mean(samples**2)))
     return {
-        "ok": by_daw.worst == 0 and by_daw.missing <= 2 and loudness > 0.005 and report.get("hanging") == 0,
+        "ok": by_daw.worst == 0 and by_daw.missing == 0 and loudness > 0.005 and report.get("hanging") == 0,
         "notes_sent": report.get("notes_sent"),
         "notes_received": report.get("notes_received"),
         "daw": by_daw._asdict(),
