@@ -9,6 +9,7 @@ import pytest
 
 from aigc_music.core.parts import HUMAN_CHANNEL
 from aigc_music.core.theory import Key
+from aigc_music.generators.music.groove import LEAN
 from aigc_music.live.rehearsal import Rehearsal
 from aigc_music.live.replay import replay
 from bridge.backends import OUT
@@ -57,6 +58,18 @@ def test_a_change_of_key_acts_on_the_next_notes(model: MusicModel) -> None:
     scale = Key.parse("F# major").scale
     after = [pitch for at_ns, pitch, channel in ons(rehearsal) if at_ns > changed and channel != 9]
     assert len(after) > 15 and all(scale >> pitch % 12 & 1 for pitch in after)
+
+
+def test_drums_lean_but_never_walk_away(model: MusicModel) -> None:
+    for seed in (1, 2, 3):
+        rehearsal = Rehearsal(model, {"style": "hiphop", "bpm": 120.0}, seed=seed)
+        rehearsal.play(30)
+        begin = rehearsal.player.transport.ns_at(0)
+        hits = [round((at_ns - begin) * 960 / 1e9) for at_ns, _, channel in ons(rehearsal) if channel == 9]
+        places = (0, 120, 160, 240, 320, 360, 480)
+        leans = [min((tick % 480 - place for place in places), key=abs) for tick in hits]
+        assert len(hits) > 50 and max(map(abs, leans)) <= 2 * LEAN
+        assert abs(sum(leans) / len(leans)) < LEAN / 2
 
 
 def test_density_is_heard(model: MusicModel) -> None:

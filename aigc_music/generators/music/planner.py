@@ -26,6 +26,7 @@ from aigc_music.core.theory import Chord, Key
 from aigc_music.core.time import TICKS_PER_QUARTER, Metre
 from models.music.decode_cpu import CLOSE, OPEN, Conditions, Limits, MusicModel, Rest, Stream
 
+from .groove import in_pocket
 from .harmony import Harmony
 from .roles import ALWAYS, MELODY, Listener, Window, parts_of, window_of
 
@@ -249,8 +250,9 @@ class Planner:
             drawn = lane.stream.sample(lane.conditions, lane.limits, earliest, self.epoch, lane.drawn)
             lane.drawn += 1
             if not isinstance(drawn, Rest):
+                wanted = in_pocket(drawn.tick) if drawn.part == DRUMS else drawn.tick
                 # two notes of one grid step may lean either way; in a plan, time only runs forward
-                drawn = drawn._replace(tick=max(drawn.tick, lane.past[-1][0] if lane.past else 0))
+                drawn = drawn._replace(tick=max(wanted, earliest, lane.past[-1][0] if lane.past else 0))
                 if not lane.past and window == ALWAYS:  # a band that is told to play begins on the first beat
                     drawn = drawn._replace(tick=min(drawn.tick, earliest))
                 return drawn if drawn.tick < window.end else None
