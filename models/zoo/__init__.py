@@ -16,9 +16,15 @@ _SHIPPED = Path(__file__).parent
 
 def _folders() -> dict[str, Path]:
     """Model name -> folder: the shipped ones, then those in AIGC_MUSIC_MODELS (a user's own)."""
-    places = [_SHIPPED, *(Path(place) for place in os.environ.get("AIGC_MUSIC_MODELS", "").split(os.pathsep) if place)]
+    places = [
+        _SHIPPED,
+        *(Path(place) for place in os.environ.get("AIGC_MUSIC_MODELS", "").split(os.pathsep) if place),
+    ]
     return {
-        card.parent.name: card.parent for place in places if place.is_dir() for card in sorted(place.glob("*/card.json"))
+        card.parent.name: card.parent
+        for place in places
+        if place.is_dir()
+        for card in sorted(place.glob("*/card.json"))
     }
 
 
@@ -43,5 +49,7 @@ def cards() -> dict[str, dict[str, Any]]:
         try:
             found[name] = json.loads((folder / "card.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as err:
-            raise ModelError(f"the card of model {name!r} in {folder} is damaged: {err}; install the package again") from err
+            raise ModelError(
+                f"the card of model {name!r} in {folder} is damaged: {err}; install the package again"
+            ) from err
     return found
