@@ -126,5 +126,7 @@ def test_the_readme_commands_run(tmp_path: Path) -> None:
 def test_the_readme_python_runs(tmp_path: Path) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for code in re.findall(r"```python\n(.*?)```", text, re.S):
-        result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        result = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120
+        )
         assert result.returncode == 0, result.stderr

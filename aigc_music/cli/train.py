@@ -33,10 +33,15 @@ def music(data: Path, out: Path, minutes: float, seed: int, as_json: bool) -> No
     """Train the music model; a run that was stopped goes on where it was."""
     if find_spec("torch") is None:
         raise MissingExtraError("torch", "train", "training")
-    from models.music.train import train
+    from models.music.train import export, train
 
-    result = train(data=data, out=out, minutes=minutes, seed=seed)
+    checkpoint = train([data], out, minutes=minutes, seed=seed, quiet=as_json)
+    folder = export(checkpoint, out / "model", {"seed": seed, "description": f"trained on {data.name}"})
+    rows = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    scores = [sum(bits[0] for bits in row["valid"].values()) / len(row["valid"]) for row in rows if row.get("valid")]
+    result = {"steps": rows[-1]["step"], "best": round(min(scores), 4) if scores else None, "model": str(folder)}
     if as_json:
         click.echo(json.dumps(result))
     else:
-        click.echo(f"{result['steps']} steps, best {result['best']:.3f} bits a note: {out}")
+        click.echo(f"{result['steps']} steps, best {result['best']} bits a note on the valid part")
+        click.echo(f"play it: aigc-music live --model {folder}")
