@@ -163,8 +163,7 @@ def score_of(messages: list[dict[str, Any]]) -> Score:
             score.texts.append((message["tick"], f"chord {Chord(message['root'], message['quality'])}"))
     for pitch in list(held):
         _close(tracks, held, pitch, last_tick + 1)
-    first = min((tick for tick, _ in tempos), default=0)
-    shift = min([0, first, *(note.tick for notes in tracks.values() for note in notes)])
+    shift = min([0, *(note.tick for notes in tracks.values() for note in notes)])
     score.tempos = [(max(0, tick - shift), bpm) for tick, bpm in tempos]
     score.markers = [(tick - shift, text) for tick, text in score.markers]
     score.texts = [(tick - shift, text) for tick, text in score.texts]

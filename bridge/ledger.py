@@ -51,6 +51,10 @@ class Ledger:
         taken, self._debts = sorted(self._debts), []
         return taken
 
+    def begun_after(self, ns: int) -> int:
+        """How many of the owed notes start later than player time `ns`."""
+        return sum(debt.on_ns > ns for debt in self._debts)
+
     def sounding(self, channel: int, pitch: int) -> Debt | None:
         """The latest debt on (channel, pitch), or None: asked before the same note starts again."""
         found = [debt for debt in self._debts if debt.channel == channel and debt.pitch == pitch]

@@ -148,13 +148,19 @@ class Player:
         """Stop the transport: every sounding note is closed now."""
         now = self.backend.clock.now_ns()
         if self.transport.running:
-            self.backend.unsend()
+            self._withdraw()
             self.backend.unsend(CLOCK_OUT)
             self.silence()
             self.transport.stop(now)
             self.backend.send(now, bytes((STOP,)), CLOCK_OUT)
         self._plan.clear()
         self.journal.flush()
+
+    def _withdraw(self) -> None:
+        """Take back what was handed over and has not left: those notes were never sent."""
+        now = self.backend.clock.now_ns()
+        self.backend.unsend()
+        self.figures.notes_sent -= self.ledger.begun_after(now)
 
     def silence(self) -> None:
         """Close every sounding note of the band now; the music goes on with the next one."""
@@ -169,7 +175,7 @@ class Player:
     def panic(self) -> None:
         """Everything off, by the ledger and by the book (CC64 0, CC123, CC120 on every used channel)."""
         self.figures.panics += 1
-        self.backend.unsend()
+        self._withdraw()
         self.silence()
         closed = self.backend.close_all()
         self._held.clear()
@@ -267,7 +273,7 @@ class Player:
             self.transport.set_bpm(value, now)
             self._journal_line()
         if name == "mute" and value:
-            self.backend.unsend()
+            self._withdraw()
         if name == "role" or (name == "mute" and value):
             self.silence()
         self._begin_epoch(self._promise(now), {"do": "control", "controls": {name: value}})

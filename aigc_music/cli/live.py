@@ -128,7 +128,8 @@ def perform(
             face.close()
     settings.keep_bindings(performance.snapshot.get("bindings"))
     unheard = ports["sound"] == "synth" and performance.hello.get("audio") is None
-    saved = takes.save(Path(config.journal or ""), record, audio_too=unheard)
+    alone = performance.hello.get("api") == "memory"  # nobody could hear or record it: keep it
+    saved = takes.save(Path(config.journal or ""), record, keep=alone or unheard, audio=unheard)
     for path in saved:
         face.tell(f"the take is saved as {path}")
     if not report:

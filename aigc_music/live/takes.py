@@ -37,8 +37,8 @@ class Takes:
         if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
             raise FileError(f"--record {path}: the folder {path.parent} is missing or cannot be written to")
 
-    def save(self, journal: Path, record: Path | None, audio_too: bool = False) -> list[Path]:
-        """Turn a journal into files: `record` as MIDI; without it, MIDI and WAV in the takes folder if `audio_too`.
+    def save(self, journal: Path, record: Path | None, keep: bool = False, audio: bool = False) -> list[Path]:
+        """Turn a journal into files: `record` as MIDI, or with `keep` in the takes folder; `audio`: WAV beside it.
 
         The journal is removed when it is empty, kept beside its MIDI file otherwise (it replays the take).
         """
@@ -47,12 +47,12 @@ class Takes:
         messages = read_journal(journal)
         score = score_of(messages)
         saved: list[Path] = []
-        if score.notes and (record is not None or audio_too):
+        if score.notes and (record is not None or keep):
             target = record or self.folder / f"take-{journal.stem}.mid"
             target.parent.mkdir(parents=True, exist_ok=True)
             write_score(score, target)
             saved.append(target)
-            if audio_too:
+            if audio:
                 saved.append(_write_audio(score, target.with_suffix(".wav")))
             events = target.with_suffix(".events.jsonl")
             _move(journal, events)

@@ -35,31 +35,41 @@ __all__ = ["Planner"]
 KEYS = PART_NAMES.index("keys")
 _KEPT = 512  # decided notes that can be taken back
 _LOW_HAND = 55  # the musician's notes below this pitch count as keys, the others as melody
+_ROLL = 30  # closest two hits of one drum, in ticks
 _CHUNK = 8  # notes a message, so that the first ones of a new plan travel at once
 
 
 @dataclass(slots=True)
 class Lane:
-    """One stream of the model and what it has decided: (tick, state before) of each event it was fed."""
+    """One stream of the model and what it has decided: (tick, pitch, state before) of each event it was fed."""
 
     stream: Stream
     conditions: Conditions
     limits: Limits
     number: int
-    past: deque[tuple[int, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    past: deque[tuple[int, int, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT))
     next_note: Any = None  # decided but not yet due
     drawn: int = 0  # decisions in this epoch
     silent: bool = False  # has nothing more to say in this epoch
 
     def feed(self, tick: int, part: int, pitch: int, velocity: int, duration: int, human: bool = False) -> None:
-        self.past.append((tick, self.stream.snapshot()))
+        self.past.append((tick, pitch, self.stream.snapshot()))
         self.stream.feed(tick, part, pitch, velocity, duration, human=human)
+
+    def place(self, drawn: Any, earliest: int) -> int:
+        """The tick at which a drawn note is played: drums in the pocket, rolls as they are, time only forward."""
+        tick = in_pocket(drawn.tick) if drawn.part == DRUMS else drawn.tick
+        before = next((past[0] for past in reversed(self.past) if past[1] == drawn.pitch), None)
+        if drawn.part == DRUMS and before is not None and tick <= before:  # a roll: two hits need two places
+            tick = max(drawn.tick, before + _ROLL)
+        # two notes of one grid step may lean either way; in a plan, time only runs forward
+        return max(tick, earliest, self.past[-1][0] if self.past else 0)
 
     def rewind(self, tick: int) -> None:
         """Forget everything that was fed after `tick`."""
         state = None
         while self.past and self.past[-1][0] > tick:
-            state = self.past.pop()[1]
+            state = self.past.pop()[2]
         if state is not None:
             self.stream.restore(state)
         self.next_note = None
@@ -250,9 +260,7 @@ class Planner:
             drawn = lane.stream.sample(lane.conditions, lane.limits, earliest, self.epoch, lane.drawn)
             lane.drawn += 1
             if not isinstance(drawn, Rest):
-                wanted = in_pocket(drawn.tick) if drawn.part == DRUMS else drawn.tick
-                # two notes of one grid step may lean either way; in a plan, time only runs forward
-                drawn = drawn._replace(tick=max(wanted, earliest, lane.past[-1][0] if lane.past else 0))
+                drawn = drawn._replace(tick=lane.place(drawn, earliest))
                 if not lane.past and window == ALWAYS:  # a band that is told to play begins on the first beat
                     drawn = drawn._replace(tick=min(drawn.tick, earliest))
                 return drawn if drawn.tick < window.end else None
