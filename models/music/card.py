@@ -104,7 +104,10 @@ def write_card(
         "played_styles": PLAYED_STYLES,
         "figures": {
             "test_bits": {name: scores[name] for name in ("notes", "bits_per_note", "structure_bits_per_note")}
-            | {"per_set": scores["per_set"]},
+            | {
+                "per_set": scores["per_set"],
+                "not_trained_on": [name for name in scores["per_set"] if name not in SHARES],
+            },
             "sampled_beside_real": compare(model, songs),
         },
         "limits": LIMITS,

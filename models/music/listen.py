@@ -154,12 +154,12 @@ def play_piece(
 
 
 def compare(model: MusicModel, songs: Sequence[Song], pieces: int = 20, count: int = 300) -> dict[str, Any]:
-    """Per scene the mean figures of sampled pieces and of real excerpts (test part) of the same length.
+    """Per scene the mean figures of sampled pieces and of real excerpts (valid and test part) of the same length.
 
     The last scene is bass and keys under the melody of real pop songs, with their chords told, beside the real ones.
     """
     result: dict[str, Any] = {}
-    tests = [song for song in songs if song.split == "test" and len(song.notes) > 60]
+    tests = [song for song in songs if song.split != "train" and len(song.notes) > 60]
     for scene in SCENES:
         sampled = [play_piece(model, *prepare(scene, seed), seed, count) for seed in range(pieces)]
         style = STYLE_NAMES.index(scene.real_style)
@@ -167,7 +167,8 @@ def compare(model: MusicModel, songs: Sequence[Song], pieces: int = 20, count: i
         result[scene.name] = {"sampled": _mean(sampled), "real": _mean(real)}
     played, real, hits = [], [], []
     for seed, song in enumerate([song for song in tests if song.set == "pop909"][:pieces]):
-        theirs = song.notes[song.notes[:, 1] >= PART_NAMES.index("bass")][:count]
+        since = song.notes[song.notes[:, 1] == 0, 0].min()  # the model enters with the melody
+        theirs = song.notes[(song.notes[:, 1] >= PART_NAMES.index("bass")) & (song.notes[:, 0] >= since)][:count]
         ours = accompany(model, song, seed, count)
         played.append(ours)
         real.append(theirs)
@@ -189,6 +190,7 @@ def accompany(model: MusicModel, song: Song, seed: int, count: int) -> IntArray:
     conditions.set_key(Key(song.key_root, "minor" if song.key_minor else "major"))
     conditions.set_metre(Metre(int(song.metres[0, 1]), 4), origin=int(song.metres[0, 0]))
     conditions.set_parts(own)
+    conditions.set_density(0.5)
     conditions.set_chords(*song.chords[:CHORDS].T)
     limits.allow(own)
     return play_piece(model, conditions, limits, seed, count, song.notes[song.notes[:, 1] == 0])
