@@ -62,7 +62,7 @@ SAMPLING: dict[str, dict[str, tuple[float, float]]] = {
         "duration": (0.95, 0.97),
     },
     "written": {
-        "part": (1.0, 1.0), "delta": (0.8, 0.9), "micro": (0.5, 0.8), "pitch": (0.9, 0.95), "velocity": (0.4, 0.7),
+        "part": (1.0, 1.0), "delta": (0.8, 0.9), "micro": (0.5, 0.8), "pitch": (0.9, 0.95), "velocity": (0.8, 0.95),
         "duration": (0.95, 0.97),
     },
     "drums": {
@@ -72,8 +72,8 @@ SAMPLING: dict[str, dict[str, tuple[float, float]]] = {
 }  # fmt: skip
 """Temperature and top-p per head where the card's `sampling` says nothing; the user's temperature scales the first.
 
-written: pitched parts in styles whose training music was never played (no velocities, no timing of a hand), so that
-those two heads have learned nothing of the style and stay close to what is likely.
+written: pitched parts in styles whose training music was never played: micro-timing has learned nothing of the style and
+stays close to what is likely.
 """
 
 PLAYED_STYLES = ("pop", "rock", "funk", "hiphop", "latin", "soul", "afro", "punk", "country", "reggae")
