@@ -72,7 +72,7 @@ SAMPLING: dict[str, dict[str, tuple[float, float]]] = {
 }  # fmt: skip
 """Temperature and top-p per head where the card's `sampling` says nothing; the user's temperature scales the first.
 
-written: pitched parts in styles whose training music was never played: micro-timing has learned nothing of the style and
+written: pitched parts in styles whose training music was never played: micro-timing has learned nothing of them and
 stays close to what is likely.
 """
 
