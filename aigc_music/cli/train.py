@@ -35,8 +35,8 @@ def music(data: Path, out: Path, minutes: float, seed: int, as_json: bool) -> No
         raise MissingExtraError("torch", "train", "training")
     from models.music.train import export, train
 
-    checkpoint = train([data], out, minutes=minutes, seed=seed, quiet=as_json)
-    folder = export(checkpoint, out / "model", {"seed": seed, "description": f"trained on {data.name}"})
+    run = train([data], out, minutes=minutes, seed=seed, quiet=as_json)
+    folder = export(run, out / "model", {"seed": seed, "description": f"trained on {data.name}"})
     rows = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     scores = [sum(bits[0] for bits in row["valid"].values()) / len(row["valid"]) for row in rows if row.get("valid")]
     result = {"steps": rows[-1]["step"], "best": round(min(scores), 4) if scores else None, "model": str(folder)}

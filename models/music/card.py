@@ -93,7 +93,7 @@ def write_card(
     cache: str | Path | None = None,
 ) -> dict[str, Any]:
     """Export, measure, write; returns the card. remarks: what else there is to say about this run."""
-    folder = export(Path(run) / "checkpoint.pt", out, {"seed": seed, "commit": commit})
+    folder = export(run, out, {"seed": seed, "commit": commit})
     songs = [song for name in SHARES for song in load_set(Path(data) / f"music_{name}.zip", cache)]
     model = load_model(folder)
     scores = evaluate(data, model, cache=cache)

@@ -14,7 +14,6 @@ import argparse
 import hashlib
 import json
 import math
-import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -26,6 +25,7 @@ import numpy as np
 
 from aigc_music.core.errors import MissingExtraError, UsageError
 
+from . import checkpoint
 from . import representation as rep
 from .corpus import Song, load_set, near_duplicates
 from .windows import PLAIN, Batch, Corpus, WindowOptions
@@ -76,7 +76,7 @@ def train(
     threads: int = 1,
     quiet: bool = False,
 ) -> Path:
-    """Train on the train part of the sets in `data`; returns the checkpoint's path.
+    """Train on the train part of the sets in `data`; returns the folder of the run, for `export`.
 
     data: sets (zip or folder in data layout), folders or zips of MIDI, or one folder that holds music_*.zip, of which
     those named in `shares` are taken. out: folder of the run; a checkpoint there is continued. minutes: time in all,
@@ -106,17 +106,17 @@ def train(
     )
     rng = np.random.default_rng(seed)
     step, notes, used = 0, 0, 0.0
-    path = out / "checkpoint.pt"
+    path = out / checkpoint.FILE
     if path.exists():
-        state = torch.load(path, weights_only=False)
-        if state["config"] != config.as_dict():
+        kept, moments, facts = checkpoint.read(path)
+        if facts["config"] != config.as_dict():
             raise UsageError(
-                f"the run in {str(out)!r} has sizes {state['config']}: give the same ones, or another folder"
+                f"the run in {str(out)!r} has sizes {facts['config']}: give the same ones, or another folder"
             )
-        network.load_state_dict(state["network"])
-        optimiser.load_state_dict(state["optimiser"])
-        average, step, notes, used = state["average"], state["step"], state["notes"], state["used"]
-        rng.bit_generator.state = state["random"]
+        network.load_state_dict(kept["network"])
+        optimiser.load_state_dict(optimiser.state_dict() | {"state": moments})
+        average, step, notes, used = kept["average"], facts["step"], facts["notes"], facts["used"]
+        rng.bit_generator.state = facts["random"]
     totals, counted, drawn = np.zeros(len(rep.HEADS)), 0.0, np.zeros(len(rep.HEADS))
     began = last_save = last_valid = last_log = time.monotonic()
     start_used = used
@@ -142,7 +142,8 @@ def train(
             used = start_used + now - began
             done = used / (60.0 * minutes)
             if done >= 1.0 or now - last_save > CHECKPOINT_SECONDS:
-                _save(path, network, optimiser, average, config, step, notes, used, rng)
+                facts = {"config": config.as_dict(), "step": step, "notes": notes, "used": used}
+                checkpoint.write(path, network, average, optimiser, facts | {"random": rng.bit_generator.state})
                 last_save = now
             if done >= 1.0 or now - last_valid > VALID_SECONDS:
                 say({"step": step, "notes": notes, "valid": _validate(network, average, valid)})
@@ -188,7 +189,7 @@ def train(
                     | {"rate": round(rate, 6)}
                 )
                 totals, counted, drawn, last_log = np.zeros(len(rep.HEADS)), 0.0, np.zeros(len(rep.HEADS)), now
-    return path
+    return out
 
 
 def gather(
@@ -256,43 +257,15 @@ def _validate(network: Any, average: dict[str, Any], batches: dict[str, Batch]) 
     return result
 
 
-def _save(
-    path: Path,
-    network: Any,
-    optimiser: Any,
-    average: dict[str, Any],
-    config: Any,
-    step: int,
-    notes: int,
-    used: float,
-    rng: np.random.Generator,
-) -> None:
-    import torch
-
-    part = path.with_suffix(f".{os.getpid()}.part")
-    state = {
-        "network": network.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "average": average,
-        "config": config.as_dict(),
-        "step": step,
-        "notes": notes,
-        "used": used,
-        "random": rng.bit_generator.state,
-    }
-    torch.save(state, part)
-    part.replace(path)
-
-
-def export(checkpoint: str | Path, folder: str | Path, card: Mapping[str, Any]) -> Path:
-    """Write weights.safetensors (bf16) and card.json of a checkpoint's averaged weights; `card` adds to the card."""
+def export(run: str | Path, folder: str | Path, card: Mapping[str, Any]) -> Path:
+    """Write weights.safetensors (bf16) and card.json of a run's averaged weights; `card` adds to the card."""
     torch = _torch(1)
     from safetensors.torch import save
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    state = torch.load(checkpoint, weights_only=False)
-    tensors = {name: value.to(torch.bfloat16).contiguous() for name, value in state["average"].items()}
+    kept, _, state = checkpoint.read(Path(run) / checkpoint.FILE)
+    tensors = {name: value.to(torch.bfloat16).contiguous() for name, value in kept["average"].items()}
     blob = save(tensors)
     facts = {
         "name": folder.name,
