@@ -34,9 +34,13 @@ def music(path: Path, model: str, split: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(figures))
         return
-    click.echo(f"{figures['notes']:,} notes")
-    click.echo(f"{figures['bits_per_note']:.2f} bits a note, {figures['bits_per_second']:.1f} bits a second")
-    for name, style in figures["per_style"].items():
-        click.echo(f"  {name:12} {style['bits_per_note']:.2f} bits a note ({style['notes']:,} notes)")
-    for name, bits in figures.get("baselines", {}).items():
-        click.echo(f"  against {name:9} {bits:.2f}")
+    click.echo(
+        f"{figures['notes']:,} notes in {figures['songs']} songs, {figures['bits_per_second']:.1f} bits a second"
+    )
+    click.echo(f"{'':16} {'blind':>7} {'told':>7} {'n-gram':>7} {'unigram':>8}   bits a note")
+    rows = {"all": figures, **figures["per_style"]}
+    for name, row in rows.items():
+        baselines = [row[key]["bits_per_note"] if key in row else None for key in ("ngram", "unigram")]
+        cells = [row["bits_per_note"], row["told_bits_per_note"], *baselines]
+        click.echo(f"{name:16} " + " ".join(f"{'-' if cell is None else f'{cell:.2f}':>7}" for cell in cells))
+    click.echo("blind: knows style, tempo and metre; told: key, chords, parts and density too, as when it plays live")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
@@ -26,12 +27,24 @@ def command(as_json: bool) -> None:
     for name, card in found.items():
         click.secho(name, bold=True, nl=False)
         click.echo(f"  {card.get('description', '')}")
-        for label, key in (("parameters", "parameters"), ("trained", "date"), ("licence", "licence")):
-            if card.get(key) is not None:
-                click.echo(
-                    f"  {label:12} {card[key]:,}" if isinstance(card[key], int) else f"  {label:12} {card[key]}"
-                )
-        for data in card.get("data", []):
-            click.echo(f"  {'data':12} {data['set']}: {data['licence']}")
-        for set_name, figures in card.get("bits_per_note", {}).items():
-            click.echo(f"  {'bits/note':12} {set_name}: {figures}")
+        size = f"{card.get('parameters', 0):,} parameters, {card.get('network', '?')}, {card.get('date', '?')}"
+        click.echo(f"  {size}\n  licence: {card.get('licence', 'not stated')}")
+        scores = card.get("figures", {}).get("test_bits", {}).get("per_set", {})
+        rows = {data["set"]: data["licence"] for data in card.get("data", [])}
+        if rows:
+            click.echo(f"\n  {'bits a note on':24} {'blind':>7} {'told':>7} {'n-gram':>7} {'unigram':>8}  licence")
+        for data, licence in rows.items():
+            click.echo(f"  {data:24} {_bits(scores, data)}  {licence}")
+        for data in sorted(set(scores) - set(rows)):
+            click.echo(f"  {data:24} {_bits(scores, data)}  measured only, not learned from")
+        for limit in card.get("limits", []):
+            click.echo(f"  limit: {limit}")
+
+
+def _bits(scores: dict[str, Any], name: str) -> str:
+    """Bits a note on the test part of a set: the model blind, then told of key and chords; two blind baselines."""
+    row = scores.get(name)
+    if row is None:
+        return f"{'-':>7} {'-':>7} {'-':>7} {'-':>8}"
+    baselines = (row[key]["bits_per_note"] for key in ("ngram", "unigram"))
+    return "{:7.2f} {:7.2f} {:7.2f} {:8.2f}".format(row["bits_per_note"], row["told_bits_per_note"], *baselines)

@@ -99,6 +99,8 @@ def write_card(
     scores = evaluate(data, model, cache=cache)
     card = json.loads((folder / "card.json").read_text("utf-8"))
     card |= {
+        "description": "GRU over compound notes: pop, jazz, folk, chorales, classical, drum grooves",
+        "licence": "Apache-2.0; the credits of the sets below go with it",
         "data": data_rows(songs),
         "remarks": list(remarks),
         "augmentation": "12 keys, tempo, velocity, parts left out, human parts, grooves under other songs",
