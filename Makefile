@@ -32,7 +32,7 @@ bench: setup  ## measure decoding, jitter and the synth on this machine
 	$(BIN)/aigc-music bench synth
 
 picture: setup  ## draw the README's picture again, with the program itself
-	$(BIN)/python -m aigc_music.live.picture README.svg
+	$(BIN)/python -m aigc_music.live.picture aigc_music/live/live.svg
 
 setup: $(BIN)/.ready  ## make the environment and install (no torch, no compiler)
 

@@ -7,7 +7,9 @@ same view into an SVG file, which is how the picture in the README is made.
 from __future__ import annotations
 
 import io
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group
@@ -197,4 +199,6 @@ def picture(
         record=True, width=_PICTURE_WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor"
     )
     console.print(view(snapshot, hello, sentences, seed, model, _PICTURE_WIDTH))
-    console.save_svg(path, title="aigc-music live")
+    svg = console.export_svg(title="aigc-music live")
+    svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.S)  # its fonts would be fetched from the net
+    Path(path).write_text(svg.replace("Fira Code", "ui-monospace"), encoding="utf-8")
