@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import NamedTuple
 
-__all__ = ["PRIORITY", "Granted", "ask", "probe"]
+__all__ = ["PRIORITY", "Granted", "ask", "prefer", "probe"]
 
 PRIORITY = 40
 """SCHED_FIFO priority of the player's loop: below JACK's own threads (usually 60..80), above everything normal."""
+
+
+_NICE = -11
 
 
 class Granted(NamedTuple):
@@ -34,6 +38,17 @@ def ask(priority: int = PRIORITY) -> Granted:
             " /etc/security/limits.d/audio.conf, then log in again",
         )
     return Granted(True, f"realtime priority {priority} (SCHED_FIFO)", "")
+
+
+def prefer() -> None:
+    """Ask for a larger share of the processor than ordinary programs get, where the system allows it.
+
+    For the model process: it must answer within milliseconds on a busy machine, but it computes too much to be
+    given realtime priority over everything else. Never raises.
+    """
+    if hasattr(os, "setpriority"):
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, _NICE)
 
 
 def probe() -> Granted:

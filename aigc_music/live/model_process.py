@@ -19,6 +19,7 @@ import sys
 from typing import Any
 
 from aigc_music.core.errors import AigcMusicError
+from bridge import realtime
 from bridge.wire import Lines, encode
 
 __all__ = ["main"]
@@ -43,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     gc.collect()
     gc.freeze()
+    realtime.prefer()
     gc.disable()  # nothing below makes reference cycles; a collection would cost a note its time
     with contextlib.suppress(BrokenPipeError):  # the player has gone: so do we
         _say({"is": "ready", "model": model.name})
