@@ -31,6 +31,7 @@ from .learn import LearnMap
 from .ledger import Ledger
 from .metrics import Figures
 from .midi_clock import CLOCK, CONTINUE, SONG_POSITION, START, STOP, ClockFollower, ClockSender
+from .sync import Follow, Move, Timeline
 from .transport import Transport
 from .wire import Plan, Played, read_plan
 
@@ -38,6 +39,7 @@ __all__ = ["Player", "Session"]
 
 _THINK_NS = 12_000_000  # given to the model for its first note of a new plan before that note can fall due
 _ASK_NS = 20_000_000  # how often the model is told the time
+_STANDING_NS = 5_000_000  # how often a foreign transport that stands is looked at
 _SILENCE_NS = 600_000_000  # a model that says nothing for this long while the music runs is taken for hung
 _HISTORY = 96  # notes told to a restarted model
 _SHOWN = 400  # notes kept for the screen
@@ -49,7 +51,7 @@ class Session:
     """What stays the same for a whole session."""
 
     seed: int
-    sync: str = "internal"  # internal | midi
+    sync: str = "internal"  # internal | midi | link | jack
     clock_offset_ns: int = 0
     thru: bool = True
     metre: Metre = Metre()  # noqa: RUF009 - a NamedTuple is immutable
@@ -68,6 +70,7 @@ class Player:
         to_model: Callable[[dict[str, Any]], None],
         tell: Callable[[str], None],
         learn: LearnMap | None = None,
+        timeline: Timeline | None = None,
     ) -> None:
         self.backend, self.session, self.controls, self.journal = backend, session, controls, journal
         self.to_model, self.tell = to_model, tell
@@ -77,6 +80,8 @@ class Player:
         self.figures = Figures()
         self.sender = ClockSender()
         self.follower = ClockFollower(session.clock_offset_ns) if session.sync == "midi" else None
+        self.foreign = Follow(timeline) if timeline is not None else None
+        self._leads = session.sync == "internal"  # the tempo is ours, and we send the clock
         self._clock_from = (IN, 0)  # whose clock is followed, and when it was last heard
         self.epoch = 0
         self.model_ready = False
@@ -108,8 +113,10 @@ class Player:
         if self.follower is not None and self.follower.running and self.follower.gone(now):
             self.follower.running = False
             self.tell(f"the MIDI clock has gone silent: playing on at {self.transport.bpm:.1f} bpm")
+        if self.foreign is not None:
+            self._follow(self.foreign, now)
         if not self.transport.running:
-            return now + 100_000_000
+            return now + (100_000_000 if self.foreign is None else _STANDING_NS)
         if self.model_ready and now - self._asked_ns >= _ASK_NS:
             self._ask(now)
         if self._fallback_from is not None:
@@ -120,7 +127,7 @@ class Player:
 
     def _next_due(self, now: int) -> int:
         """When the next event enters the commit window."""
-        ticks = [self.sender.next_tick] if self.follower is None else []
+        ticks = [self.sender.next_tick] if self._leads else []
         if self._plan:
             ticks.append(self._plan[0][0])
         if (off := self.ledger.next_tick()) is not None:
@@ -131,7 +138,10 @@ class Player:
     # -- transport -----------------------------------------------------------------------------------------
 
     def start(self, tick: int = 0) -> None:
-        """Run the transport from `tick` (a whole sixteenth)."""
+        """Run the transport from `tick` (a whole sixteenth); with a foreign one, go along with it again."""
+        if self.foreign is not None:
+            self.foreign.held = False
+            return
         at_ns = self.backend.clock.now_ns() + self.backend.commit_ns + _THINK_NS
         for message in self.sender.start(tick):
             self.backend.send(at_ns, message, CLOCK_OUT)
@@ -145,7 +155,28 @@ class Player:
         self._begin_epoch(tick - 1, {"do": "locate"})
 
     def stop(self) -> None:
-        """Stop the transport: every sounding note is closed now."""
+        """Stop the transport: every sounding note is closed now. A foreign one is left to roll on without us."""
+        if self.foreign is not None:
+            self.foreign.held = True
+        self._halt()
+
+    def _follow(self, foreign: Follow, now: int) -> None:
+        """Do as the foreign timeline does."""
+        move, place = foreign.step(self.transport, now, self.backend.commit_ns + _THINK_NS)
+        if move is Move.NONE:
+            return
+        if move is not Move.FOLLOW:
+            self._halt()
+        if place is None:
+            return
+        bpm_before = self.transport.bpm
+        self.transport.follow(*place)
+        if move is Move.START:
+            self._run(place.at_ns, place.tick)
+        elif place.bpm != bpm_before:
+            self._journal_line()
+
+    def _halt(self) -> None:
         now = self.backend.clock.now_ns()
         if self.transport.running:
             self._withdraw()
@@ -269,6 +300,9 @@ class Player:
         if name == "bpm":
             if self.follower is not None:
                 self.tell("tempo follows the MIDI clock: change it in the DAW")
+                return
+            if self.foreign is not None and (refusal := self.foreign.timeline.set_tempo(value, now)):
+                self.tell(refusal)
                 return
             self.transport.set_bpm(value, now)
             self._journal_line()
@@ -418,7 +452,7 @@ class Player:
         transport, backend = self.transport, self.backend
         until_ns = now + backend.commit_ns
         until = transport.tick_at(until_ns)
-        for at_ns in self.sender.due(transport, until_ns) if self.follower is None else ():
+        for at_ns in self.sender.due(transport, until_ns) if self._leads else ():
             backend.send(at_ns, b"\xf8", CLOCK_OUT)
         played: list[Played] = []
         while True:

@@ -34,6 +34,7 @@ from .journal import Journal
 from .learn import PANIC, LearnMap
 from .metrics import quantiles
 from .player import Player, Session
+from .sync import open_timeline
 from .wire import Lines, Outbox, encode
 
 __all__ = ["Config", "main"]
@@ -55,7 +56,7 @@ class Config:
     to: str | None = None
     from_: str | None = None
     sound: str = "synth"  # synth | none
-    sync: str = "internal"  # internal | midi
+    sync: str = "internal"  # internal | midi | link | jack
     clock_offset_ms: float = 0.0
     thru: bool = True
     metre: tuple[int, int] = (4, 4)
@@ -132,6 +133,8 @@ class PlayerProcess:
         self.model = model
         self.realtime = realtime.ask()
         self.backend: Backend = open_backend(config.api, config.to, config.from_)
+        controls, metre = Controls(dict(config.controls)), Metre(*config.metre)
+        self.timeline = open_timeline(config.sync, self.backend, controls["bpm"], metre)
         self.audio = self._open_audio()
         self.journal = Journal(Path(config.journal) if config.journal else None)
         self.journal.write(
@@ -151,13 +154,14 @@ class PlayerProcess:
                 sync=config.sync,
                 clock_offset_ns=round(config.clock_offset_ms * 1e6),
                 thru=config.thru,
-                metre=Metre(*config.metre),
+                metre=metre,
             ),
-            Controls(dict(config.controls)),
+            controls,
             self.journal,
             self.model.send,
             self.tell,
             LearnMap(config.bindings),
+            self.timeline,
         )
         if config.started_ns is not None:
             self.player.wanted_ns -= time.monotonic_ns() - config.started_ns
@@ -303,6 +307,8 @@ class PlayerProcess:
     def _leave(self) -> None:
         """Close everything that sounds, then the ports, then say the figures."""
         self.player.stop()
+        if self.timeline is not None:
+            self.timeline.close()
         self.backend.close_all()
         self.backend.wait(self.backend.clock.now_ns() + 30_000_000)
         statistics = self.backend.statistics()

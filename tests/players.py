@@ -11,6 +11,7 @@ from bridge.backends.memory import MemoryBackend
 from bridge.clock import ManualClock
 from bridge.journal import Journal
 from bridge.player import Player, Session
+from bridge.sync import Timeline
 
 SECOND = 1_000_000_000
 
@@ -44,7 +45,7 @@ class RuleModel:
 class Stage:
     """Player, memory ports and a rule-made model; `run` lets player time pass."""
 
-    def __init__(self, journal: Journal | None = None, **session: Any) -> None:
+    def __init__(self, journal: Journal | None = None, timeline: Timeline | None = None, **session: Any) -> None:
         self.clock = ManualClock()
         self.backend = MemoryBackend(self.clock, keep=1_000_000)
         self.model = RuleModel()
@@ -58,6 +59,7 @@ class Stage:
             journal or Journal(None),
             self._to_model,
             self.told.append,
+            timeline=timeline,
         )
 
     def _to_model(self, message: dict[str, Any]) -> None:

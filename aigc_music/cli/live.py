@@ -46,8 +46,8 @@ Examples:
 @click.option("--seed", type=int, help="Number that fixes all chance. Default: a new one, shown.")
 @click.option("--model", default="default", show_default=True, help="Trained model (see 'aigc-music models').")
 @click.option("--metre", default="4/4", show_default=True, help="Time signature.")
-@click.option("--sync", type=click.Choice(["internal", "midi"]), default="internal", show_default=True,
-              help="Whose clock: ours, or MIDI clock from the DAW.")  # fmt: skip
+@click.option("--sync", type=click.Choice(["internal", "midi", "link", "jack"]), default="internal",
+              show_default=True, help="Whose clock: ours, MIDI clock, Ableton Link, JACK's transport.")  # fmt: skip
 @click.option(
     "--offset", "offset_ms", type=float, default=0.0, help="Play this many ms later than the MIDI clock says."
 )

@@ -24,6 +24,7 @@ import numpy as np
 
 from aigc_music.core.errors import PortError, UsageError
 from bridge.backends import CLIENT_NAME, OUT, Incoming, jack_block, jack_process, libjack
+from bridge.backends.jack_transport import JackTransport, read_transport
 from bridge.backends.libjack import AUDIO_TYPE, IS_INPUT, IS_OUTPUT, MIDI_TYPE
 from bridge.backends.names import find_port
 from bridge.backends.parse import whole
@@ -154,6 +155,7 @@ class JackBackend:
         )
         self._waiting: deque[tuple[int, int, int]] = deque()  # what did not fit into the ring
         self._dropped = 0
+        self._transport: JackTransport | None = None  # as last read
         self._make_synth: Callable[[int], Cue] | None = None
         self.cue: Cue | None = None
         self._wishes: dict[_Wish, bool] = {}  # value: the peer was there when we last looked
@@ -290,6 +292,25 @@ class JackBackend:
             self._register(_AUDIO_PORTS)
             self._connect_audio()
 
+    def transport(self) -> JackTransport | None:
+        """Where JACK's transport was in the latest period; None while the server is away, or not asked for long.
+
+        The first call makes the callback look from the next period on. Threads: the player's. Realtime-safe: yes.
+        """
+        words = self._words
+        if not words[jack_block.TRANSPORT_QUERY]:
+            words[jack_block.TRANSPORT_QUERY] = _address_of(self._library.jack_transport_query)
+        for _ in range(3):  # the callback writes for less than a microsecond
+            turn = words[jack_block.TRANSPORT_TURN]
+            if not self.alive or not turn:
+                return None
+            state, frame = words[jack_block.TRANSPORT_STATE], words[jack_block.TRANSPORT_FRAME]
+            position = words[jack_block.POSITION : jack_block.POSITION + jack_block.POSITION_WORDS].tobytes()
+            if not turn & 1 and turn == words[jack_block.TRANSPORT_TURN]:
+                self._transport = read_transport(state, position, self.clock.ns_of(frame))
+                break
+        return self._transport
+
     def poll(self) -> list[str]:
         """See Backend.poll."""
         if self._client and self._words[jack_block.DEAD]:
@@ -361,6 +382,8 @@ class JackBackend:
             words[word] = 0
         for word in (jack_block.LINKS_IN, jack_block.LINKS_OUT, jack_block.SETTLE):
             words[word] = 0
+        words[jack_block.TRANSPORT_TURN] = 0
+        self._transport = None
         for word, *_ in (*_PORTS, *_AUDIO_PORTS):
             words[word] = 0
         self._block[jack_block.ENDED : jack_block.ENDED + jack_block.KEYS] = 0

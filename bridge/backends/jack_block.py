@@ -17,6 +17,7 @@ __all__ = [
     "MESSAGE_BYTES",
     "OUT_RECORD_WORDS",
     "OUT_RING_RECORDS",
+    "POSITION_WORDS",
     "WORDS",
 ]  # fmt: skip
 
@@ -27,6 +28,7 @@ IN_RING_RECORDS, IN_RECORD_WORDS = 16_384, 3  # frame, port | length << 8, packe
 HEAP_LIMIT, HEAP_WORDS = 8192, 4  # frame, order of sending, and the rest of the out record
 LATENESS_KEPT = 4096
 BIRTHS_KEPT = 64
+POSITION_WORDS = 32
 EVENT_LIMIT, EVENT_WORDS = 4096, 2  # offset in the period, packed bytes: what the synth hears in this period
 
 # single words
@@ -68,6 +70,9 @@ SETTLE = 62  # (cb) periods until all is ended at the receiver that came, 0: not
 BORN = 63  # (cb) ports that appeared on the server so far
 
 XRUNS_SEEN = 64  # (cb)
+TRANSPORT_QUERY = 65  # (py) C function, 0 while nobody wants to know
+TRANSPORT_TURN = 66  # (cb) odd while the three below are being written
+TRANSPORT_STATE, TRANSPORT_FRAME = 67, 68  # (cb) JACK's transport, and the period's first frame it goes with
 
 # arrays
 OUT_RING = 72
@@ -81,4 +86,5 @@ LATENESS = PENDING + KEYS  # frames, of the last note_ons
 EVENTS = LATENESS + LATENESS_KEPT
 BIRTHS = EVENTS + EVENT_LIMIT * EVENT_WORDS  # numbers of the last ports that appeared
 ENDED = BIRTHS + BIRTHS_KEPT  # by key: frame of the last note_off, 0 for none
-WORDS = ENDED + KEYS
+POSITION = ENDED + KEYS  # a jack_position_t, with room to spare
+WORDS = POSITION + POSITION_WORDS

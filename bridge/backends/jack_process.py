@@ -406,6 +406,20 @@ def _wake(s: Any) -> None:
 
 
 @njit
+def _watch_transport(s: Any) -> None:
+    """Note where the song is at the first frame of this period; only in here do the two belong together."""
+    before = s[w.TRANSPORT_STATE]
+    s[w.TRANSPORT_TURN] += 1
+    fence()
+    state = call(s[w.TRANSPORT_QUERY], (s[w.CLIENT], s[w.SELF] + 8 * w.POSITION)) & 0xFFFFFFFF
+    s[w.TRANSPORT_STATE], s[w.TRANSPORT_FRAME] = state, s[w.FRAME]
+    fence()
+    s[w.TRANSPORT_TURN] += 1
+    if state != before:
+        _wake(s)
+
+
+@njit
 def _period(s: Any, frames: int) -> None:
     """Everything that one period does; the order is in the module's description."""
     frame32 = call(s[w.FRAME_TIME], (s[w.CLIENT],)) & 0xFFFFFFFF
@@ -463,6 +477,8 @@ def _period(s: Any, frames: int) -> None:
         left, right = _buffer(s, s[w.PORT_LEFT], frames), _buffer(s, s[w.PORT_RIGHT], frames)
         if left and right:
             call(s[w.SYNTH], (s[w.SYNTH_STATE], s[w.SELF] + 8 * w.EVENTS, s[w.EVENT_TOTAL], left, right, frames))
+    if s[w.TRANSPORT_QUERY]:
+        _watch_transport(s)
     fence()
     s[w.CYCLES] += 1
 

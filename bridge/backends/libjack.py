@@ -59,6 +59,7 @@ _FUNCTIONS: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
     ("jack_set_process_callback", _I, (_V, _V, _V)),
     ("jack_set_sample_rate_callback", _I, (_V, _V, _V)),
     ("jack_set_xrun_callback", _I, (_V, _V, _V)),
+    ("jack_transport_query", _I, (_V, _V)),
 )
 _LIBRARIES = {
     "linux": ("libjack.so.0",),
