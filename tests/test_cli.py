@@ -109,7 +109,10 @@ def readme_commands() -> list[str]:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
     lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
-    return [line for line in lines if line.startswith("aigc-music") and " bench " not in line]
+    # measuring takes minutes; a foreign transport needs its own world, and Link would speak to the real network:
+    # tests/test_real_sync.py plays those two
+    elsewhere = (" bench ", " --sync jack", " --sync link")
+    return [line for line in lines if line.startswith("aigc-music") and not any(word in line for word in elsewhere)]
 
 
 def test_the_readme_commands_run(tmp_path: Path) -> None:
