@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 PERIOD = 256
 BPM = 117.1875  # a period is 20 of the master's ticks then, so that it has nothing to cut off
 STEP = 6144  # frames from note to note, 120 of our ticks
-MASTER_TICK = 13  # frames: started in the middle, jack_transport's rounding may lose it one of its ticks
 
 
 def ons(messages: list[Dumped]) -> list[int]:
@@ -117,7 +116,7 @@ def test_jack_transport_is_followed_to_the_frame(tmp_path: Path, mastered: bool)
         # the first note of a start is late by our notice of it; a locate takes a moment to be seen
         songs = [[frame for frame in ons(part) if frame > ons(part)[0] + STEP] for part in parts if ons(part)]
         worst = [off_grid(song) for song in songs if song]
-        if lost == 0 or max(worst, default=STEP) <= MASTER_TICK:
+        if lost == 0 or max(worst, default=STEP) <= 1:
             break
     far = [far_from_pulses(song, part) for song, part in zip(songs, parts, strict=True)]
     figures = {"notes": [len(song) for song in songs], "off": worst, "from pulses": far, "bpm": bpm, "lost": lost}
@@ -126,10 +125,8 @@ def test_jack_transport_is_followed_to_the_frame(tmp_path: Path, mastered: bool)
     assert place < reached < place + 2400
     assert bpm == pytest.approx(BPM, abs=0.01)
     assert all(len(song) > 4 for song in songs)
-    assert worst[0] <= 1
-    assert max(worst) <= (MASTER_TICK if mastered else 1)
-    # after a Continue off its sixteenths jack_midi_clock is up to two periods beside the master's beat itself
-    assert max(far[:1] if mastered else far) <= PERIOD + 2
+    assert max(worst) <= 1
+    assert max(far) <= PERIOD + 2  # jack_midi_clock's own grid is that coarse
 
 
 LINK_SCENE = """
