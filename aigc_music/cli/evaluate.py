@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from . import evaluate_figures
+
 EPILOG = """\b
 Examples:
   aigc-music evaluate music my_songs/
@@ -18,6 +20,9 @@ Examples:
 @click.group("evaluate")
 def command() -> None:
     """Measure a model on music you give it."""
+
+
+command.add_command(evaluate_figures.command)
 
 
 @command.command("music", epilog=EPILOG)

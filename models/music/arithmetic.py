@@ -1,4 +1,4 @@
-"""Small float tricks for numba loops that LLVM can turn into vector code: fast exp, sigmoid, tanh and bf16.
+"""Small float tricks for numba loops that LLVM can turn into vector code: fast exp, sigmoid, tanh, and a GRU's gates.
 
 `exp` is a fifth-order polynomial for 2^x on [0, 1) times a power of two made from bits: relative error below 3e-6.
 Everything here is inlined into the loops that call it.
@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-__all__ = ["bf16_bits", "bf16_value", "exp", "gru_backward_step", "gru_forward_step", "sigmoid", "tanh"]
+__all__ = ["exp", "gru_backward_step", "gru_forward_step", "sigmoid", "tanh"]
 
 
 def _float_of_bits(typing_context: Any, bits: Any) -> Any:
@@ -27,17 +27,7 @@ def _float_of_bits(typing_context: Any, bits: Any) -> Any:
     return types.float32(types.int32), generate
 
 
-def _bits_of_float(typing_context: Any, value: Any) -> Any:
-    """float32 -> int32 with the same bits."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.IntType(32))
-
-    return types.int32(types.float32), generate
-
-
 float_of_bits: Any = intrinsic(_float_of_bits)
-bits_of_float: Any = intrinsic(_bits_of_float)
 
 
 @njit(cache=True, fastmath=True)
@@ -67,30 +57,16 @@ def tanh(x):  # type: ignore[no-untyped-def]
     return np.float32(2.0) / (np.float32(1.0) + exp(np.float32(-2.0) * x)) - np.float32(1.0)
 
 
-@njit(cache=True, fastmath=True)
-def bf16_value(bits):  # type: ignore[no-untyped-def]
-    """int16 holding bf16 -> float32."""
-    return float_of_bits(np.int32(np.int32(bits) << np.int32(16)))
-
-
-@njit(cache=True, fastmath=True)
-def bf16_bits(value):  # type: ignore[no-untyped-def]
-    """float32 -> int16 holding bf16, rounded to nearest even."""
-    bits = bits_of_float(np.float32(value))
-    return np.int16((bits + np.int32(0x7FFF) + ((bits >> np.int32(16)) & np.int32(1))) >> np.int32(16))
-
-
 @njit(cache=True, fastmath=True, nogil=True)
-def gru_forward_step(gates, product, bias, before, saved, after, after_bf16):  # type: ignore[no-untyped-def]
-    """One GRU step for a batch. gates and product: (B, 3H) bf16 bits of the input and state side; bias (3H,) of the
-    state side; before, after (B, H) states; saved (B, 4, H): reset, update, new, state side of new."""
+def gru_forward_step(gates, product, bias, before, saved, after):  # type: ignore[no-untyped-def]
+    """One GRU step for a batch. gates and product: (B, 3H) of the input and state side; bias (3H,) of the state side;
+    before, after (B, H) states; saved (B, 4, H): reset, update, new, state side of new."""
     windows, size = before.shape
     for b in range(windows):
         _gates(gates[b, : 2 * size], product[b, : 2 * size], bias[: 2 * size], saved[b].reshape(4 * size)[: 2 * size])
         _inner(product[b, 2 * size :], bias[2 * size :], saved[b, 3])
         _new(gates[b, 2 * size :], saved[b, 0], saved[b, 3], saved[b, 2])
         _state(saved[b, 2], saved[b, 1], before[b], after[b])
-        _round(after[b], after_bf16[b])
 
 
 # one short loop over few arrays each: LLVM gives up on proving that many arrays do not overlap
@@ -99,19 +75,19 @@ def gru_forward_step(gates, product, bias, before, saved, after, after_bf16):  #
 @njit(cache=True, fastmath=True, nogil=True)
 def _gates(gates, product, bias, out):  # type: ignore[no-untyped-def]
     for j in range(len(out)):
-        out[j] = sigmoid(bf16_value(gates[j]) + bf16_value(product[j]) + bias[j])
+        out[j] = sigmoid(gates[j] + product[j] + bias[j])
 
 
 @njit(cache=True, fastmath=True, nogil=True)
 def _inner(product, bias, out):  # type: ignore[no-untyped-def]
     for j in range(len(out)):
-        out[j] = bf16_value(product[j]) + bias[j]
+        out[j] = product[j] + bias[j]
 
 
 @njit(cache=True, fastmath=True, nogil=True)
 def _new(gates, reset, inner, out):  # type: ignore[no-untyped-def]
     for j in range(len(out)):
-        out[j] = tanh(bf16_value(gates[j]) + reset[j] * inner[j])
+        out[j] = tanh(gates[j] + reset[j] * inner[j])
 
 
 @njit(cache=True, fastmath=True, nogil=True)
@@ -121,28 +97,22 @@ def _state(new, update, before, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def _round(values, out):  # type: ignore[no-untyped-def]
-    for j in range(len(out)):
-        out[j] = bf16_bits(values[j])
-
-
-@njit(cache=True, fastmath=True, nogil=True)
 def gru_backward_step(grad, product, saved, before, carry, gate_side, state_side):  # type: ignore[no-untyped-def]
-    """One GRU step back. grad (B, H) from above; product (B, H) bf16 bits: what the next step sent back through the
-    matrix; carry (B, H): what it sent back directly, replaced; gate_side, state_side (B, 3H) bf16 bits, written."""
+    """One GRU step back. grad (B, H) from above; product (B, H): what the next step sent back through the matrix;
+    carry (B, H): what it sent back directly, replaced; gate_side, state_side (B, 3H), written."""
     windows, size = before.shape
     for b in range(windows):
         for j in range(size):
-            dh = grad[b, j] + carry[b, j] + bf16_value(product[b, j])
+            dh = grad[b, j] + carry[b, j] + product[b, j]
             r, z, new, inner = saved[b, 0, j], saved[b, 1, j], saved[b, 2, j], saved[b, 3, j]
             one = np.float32(1.0)
             fresh = dh * (one - z) * (one - new * new)
-            reset = bf16_bits(fresh * inner * r * (one - r))
-            update = bf16_bits(dh * (before[b, j] - new) * z * (one - z))
+            reset = fresh * inner * r * (one - r)
+            update = dh * (before[b, j] - new) * z * (one - z)
             gate_side[b, j] = reset
             gate_side[b, size + j] = update
-            gate_side[b, 2 * size + j] = bf16_bits(fresh)
+            gate_side[b, 2 * size + j] = fresh
             state_side[b, j] = reset
             state_side[b, size + j] = update
-            state_side[b, 2 * size + j] = bf16_bits(fresh * r)
+            state_side[b, 2 * size + j] = fresh * r
             carry[b, j] = dh * z

@@ -10,6 +10,10 @@ the next own note; its delta counts from that event.
 
 Heads, in the order of drawing: part, delta, micro, pitch, velocity, duration.
 
+Memory. Beside every event stands what came next in five earlier places (memory.py): one, two and four bars ago, at
+the pointer (a bar that the form names, eight bars ago where it names none), and after the last place that went as the
+last three notes did. So a bar can come back though the network's own state has long forgotten it.
+
 A long delta (over 4 quarters) lands on the half-quarter grid of the piece, wherever the last event lay, so a long
 rest cannot push the music off the beat.
 
@@ -18,7 +22,7 @@ Threads: pure functions and tables. Realtime-safe: the scalar functions are, the
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +33,14 @@ from aigc_music.core.theory import CHORD_QUALITIES
 from aigc_music.core.time import TICKS_PER_QUARTER
 
 __all__ = [
-    "CLOSE", "CONDITIONS", "DELTAS", "DURATIONS", "DURATION_TICKS", "EVENT_FIELDS", "HEADS", "KIND_CLOSE",
-    "KIND_OPEN", "KIND_OWN", "KIND_START", "MICROS", "MICRO_STEP", "NO_MICRO", "NO_PITCH", "OPEN", "PARTS", "UNIT",
-    "VELOCITIES", "VERSION", "beat_of", "decode_delta", "decode_duration", "decode_onset", "decode_velocity",
-    "delta_class", "density_level", "duration_class", "key_id", "onset_classes", "tempo_bucket", "velocity_bin",
+    "CHOICES", "CLOSE", "CONDITIONS", "DELTAS", "DURATIONS", "DURATION_TICKS", "EVENT_FIELDS", "HEADS",
+    "INPUT_FIELDS", "KIND_CLOSE", "KIND_OPEN", "KIND_OWN", "KIND_START", "MEMORIES", "MICROS", "MICRO_STEP",
+    "NO_MICRO", "NO_PITCH", "OPEN", "PARTS", "PITCH_BLOCKS", "PLACE", "PREFIX", "SOURCES", "UNIT", "VELOCITIES",
+    "VERSION", "beat_of", "decode_delta", "decode_duration", "decode_onset", "decode_velocity", "delta_class",
+    "duration_class", "key_id", "level", "onset_classes", "tempo_bucket", "velocity_bin",
 ]  # fmt: skip
 
-VERSION = 1
+VERSION = 2
 UNITS_PER_QUARTER = 12
 UNIT = TICKS_PER_QUARTER // UNITS_PER_QUARTER  # 40 ticks
 
@@ -92,24 +97,87 @@ TEMPOS = 12
 NO_TEMPO = TEMPOS
 ROOTS = 13  # 12 = no chord or unknown
 QUALITIES = len(CHORD_QUALITIES) + 1
-DENSITIES = 8
-NO_DENSITY = DENSITIES
+DISTANCES = 8  # units until the next chord, see distance_class; 0 = not said
+LEVELS = 8  # of density, register, polyphony and loudness
+NO_LEVEL = LEVELS
+LEFT = 7  # bars left until the end, see left_class; 0 = not said
 NO_PARTS = 1 << PARTS
+LIKENESS = 6  # how much the bar is like the one that the pointer names, see likeness_class; 0 = not said
 
 CONDITIONS: tuple[tuple[str, int], ...] = (
-    ("style", UNKNOWN_STYLE + 1), ("key", NO_KEY + 1), ("phase", PHASES + 1), ("beat", BEATS + 1),
-    ("beats", BEATS + 1), ("beat_units", PHASES + 2), ("tempo", TEMPOS + 1), ("root", ROOTS),
-    ("quality", QUALITIES), ("density", DENSITIES + 1), ("parts", NO_PARTS + 1),
+    ("style", UNKNOWN_STYLE + 1), ("key", NO_KEY + 1), ("tempo", TEMPOS + 1),
+    ("phase", PHASES + 1), ("beat", BEATS + 1), ("beats", BEATS + 1), ("beat_units", PHASES + 2),
+    ("root", ROOTS), ("quality", QUALITIES), ("bass", ROOTS),
+    ("next_root", ROOTS), ("next_quality", QUALITIES), ("next_in", DISTANCES), ("left", LEFT), ("likeness", LIKENESS),
+    ("density", LEVELS + 1), ("register", LEVELS + 1), ("polyphony", LEVELS + 1), ("loudness", LEVELS + 1),
+    ("parts", NO_PARTS + 1), ("given", NO_PARTS + 1),
+    *((f"scale_{name}", 2) for name in ("c", "cis", "d", "dis", "e", "f", "fis", "g", "gis", "a", "ais", "b")),
 )  # fmt: skip
-"""Conditions at every event, each with a class for 'not said'. beat_units: grid units per beat, 0 = not said."""
+"""Conditions at every event, each with a class for 'not said'. beat_units: grid units per beat, 0 = not said. The
+scale is twelve bits; all twelve set says nothing. parts: who plays of the band; given: what the musician plays."""
 
-ONSET_CONDITIONS: tuple[str, ...] = ("phase", "beat", "root", "quality")
+PLACE: tuple[str, ...] = (
+    "phase", "beat", "beats", "beat_units", "root", "quality", "bass", "next_root", "next_quality", "next_in", "left",
+    "likeness",
+)  # fmt: skip
+"""The conditions that depend on the place in the piece, in the order of a place row (`windows.unit_table`)."""
+
+ONSET_CONDITIONS: tuple[str, ...] = ("phase", "beat", "root", "quality", "bass", "likeness")
 """The conditions that the heads after delta see again, at the onset they decide on."""
+
+SOURCES = 5  # one bar ago, two, four, at the pointer, after the last place that went the same way
+POINTER, MATCH = 3, 4
+LAG_BARS = (1, 2, 4, 8)  # the last one where nobody sets the pointer
+FAR_DELTA, NO_DELTA = LINEAR + 1, LINEAR + 2
+MATCHES = 5  # how long the same way has gone on, see memory.match_class
+
+MEMORIES: tuple[tuple[str, int], ...] = (
+    *((f"{kind}_{source}", size) for source in range(SOURCES) for kind, size in (("part", PARTS + 1), ("delta", LINEAR + 3))),
+    ("match", MATCHES),
+)  # fmt: skip
+"""What came next in each earlier place: its part, and how far off it would be now."""
+
+INPUT_FIELDS = EVENT_FIELDS + CONDITIONS + MEMORIES
+"""One class of each makes an input row."""
+
+CHOICES: tuple[tuple[str, int], ...] = (
+    ("part", PARTS), ("delta", DELTAS),
+    ("phase", PHASES + 1), ("beat", BEATS + 1), ("root", ROOTS), ("quality", QUALITIES), ("bass", ROOTS),
+    ("likeness", LIKENESS), ("last", 129), *((f"length_{source}", DURATIONS + 2) for source in range(SOURCES)),
+    ("micro", MICROS),
+    ("pitch", 128), *((f"same_{source}", 3) for source in range(SOURCES)),
+    ("velocity", VELOCITIES),
+)  # fmt: skip
+"""What a head may look at, in order. Head k sees the first PREFIX[k] of them. length: duration class of the note that
+the part played at the onset's earlier place (DURATIONS = unknown, DURATIONS + 1 = it played none); same: whether the
+chosen pitch is that note's (0 = no note, 1 = the same, 2 = another)."""
+
+PREFIX: dict[str, int] = {
+    "part": 0, "delta": 1, "micro": 9 + SOURCES, "pitch": 10 + SOURCES, "velocity": 11 + 2 * SOURCES,
+    "duration": 12 + 2 * SOURCES,
+}  # fmt: skip
+NO_LENGTH = DURATIONS + 1
+
+INTERVALS = 24  # relative pitch logits reach two octaves up and down
+ECHO_INTERVALS = 7  # and a fifth round the pitch of an earlier place
+PITCH_BLOCKS = (128, 2 * INTERVALS + 1, 12, 12, *((2 * ECHO_INTERVALS + 1,) * SOURCES))
+"""Rows of the pitch head: absolute pitch, interval to the part's last note, to the chord root, to the tonic, and to
+the note of each earlier place."""
+PITCH_OUTPUTS = sum(PITCH_BLOCKS)
 
 _LOG_DURATIONS = np.log(np.array(DURATION_TICKS, dtype=np.float64))
 _DURATION_EDGES = np.exp((_LOG_DURATIONS[1:] + _LOG_DURATIONS[:-1]) / 2)
 _TEMPO_EDGES = np.array([50.0, 60.0, 70.0, 80.0, 90.0, 100.0, 112.0, 126.0, 142.0, 160.0, 185.0])
-_DENSITY_EDGES = np.array([0.5, 1.0, 1.5, 2.5, 4.0, 6.0, 9.0])
+LEVEL_EDGES: dict[str, NDArray[np.float64]] = {
+    "density": np.array([0.5, 1.0, 1.5, 2.5, 4.0, 6.0, 9.0]),  # own notes a quarter
+    "register": np.array([43.0, 49.0, 55.0, 60.0, 65.0, 70.0, 76.0]),  # mean pitch of own pitched notes
+    "polyphony": np.array([0.7, 1.2, 1.8, 2.5, 3.3, 4.3, 5.5]),  # own pitched notes that sound at once, in the mean
+    "loudness": np.array([24.0, 40.0, 54.0, 66.0, 78.0, 90.0, 104.0]),  # mean velocity of own notes
+}
+"""Borders of the levels 0..7 of what the next bars are like."""
+_LIKENESS_EDGES = np.array([0.25, 0.45, 0.65, 0.85])
+_DISTANCE_EDGES = np.array([7, 13, 19, 25, 49, 97])
+_LEFT_EDGES = np.array([1, 2, 4, 8, 16])
 
 IntArray = NDArray[np.integer]
 
@@ -194,14 +262,30 @@ def tempo_bucket(bpm: float | None) -> int:
     return NO_TEMPO if bpm is None else int(np.searchsorted(_TEMPO_EDGES, bpm))
 
 
-def density_level(notes_per_quarter: float | None) -> int:
-    """Density level 0..7 of own notes per quarter note; None = not said."""
-    return NO_DENSITY if notes_per_quarter is None else int(np.searchsorted(_DENSITY_EDGES, notes_per_quarter))
+def level(kind: str, value: float | None) -> int:
+    """Level 0..7 of a density, register, polyphony or loudness; None = not said."""
+    return NO_LEVEL if value is None else int(np.searchsorted(LEVEL_EDGES[kind], value, side="right"))
 
 
-def density_levels(notes_per_quarter: NDArray[np.floating]) -> IntArray:
-    """density_level for a whole array."""
-    return np.searchsorted(_DENSITY_EDGES, notes_per_quarter)
+def levels(kind: str, values: NDArray[np.floating]) -> IntArray:
+    """level for a whole array; NaN = not said."""
+    result = np.searchsorted(LEVEL_EDGES[kind], values, side="right")
+    return np.where(np.isnan(values), NO_LEVEL, result)
+
+
+def likeness_class(likeness: Any) -> Any:
+    """Class 1..5 of a likeness 0..1 (numbers or arrays); 0 is kept for 'not said'."""
+    return 1 + np.searchsorted(_LIKENESS_EDGES, likeness, side="right")
+
+
+def distance_class(units: Any) -> Any:
+    """Class 1..7 of the grid units (> 0) until the next chord; 0 is kept for 'not said'."""
+    return 1 + np.searchsorted(_DISTANCE_EDGES, units, side="right")
+
+
+def left_class(bars: Any) -> Any:
+    """Class 1..6 of how many bars follow the present one until the piece ends (0 = the last); 0 is 'not said'."""
+    return 1 + np.searchsorted(_LEFT_EDGES, bars, side="right")
 
 
 def key_id(root: int | None, minor: bool | None) -> int:

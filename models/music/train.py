@@ -28,7 +28,7 @@ from aigc_music.core.errors import MissingExtraError, UsageError
 from . import checkpoint
 from . import representation as rep
 from .corpus import Song, load_set, near_duplicates
-from .windows import PLAIN, Batch, Corpus, WindowOptions
+from .windows import BLIND, Batch, Corpus, WindowOptions
 
 __all__ = ["SHARES", "Progress", "export", "train"]
 
@@ -39,14 +39,14 @@ SHARES: Mapping[str, float] = {
 }  # fmt: skip
 """The sets of the shipped model and their share of what is drawn: small sets more than their size would give."""
 
-BATCHES: tuple[tuple[float, int], ...] = ((0.0, 8), (0.35, 16), (0.7, 24))
-"""From which share of the time how many windows make a step: many small steps first, less gradient noise later."""
+BATCHES: tuple[tuple[float, int, int], ...] = ((0.0, 16, 64), (0.3, 16, 128), (0.75, 12, 256))
+"""From which share of the time how many windows of how many events make a step: many small steps first, less gradient
+noise and a longer past later."""
 
-LENGTH = 128
-PEAK_RATE = 2e-3
-WARM_UP = 150
+PEAK_RATE = 1.6e-3
+WARM_UP = 300
 FLOOR = 0.01
-DROPOUT = 0.1
+DROPOUT = 0.05
 AVERAGE_EVERY, AVERAGE_DECAY = 4, 0.99
 CHECKPOINT_SECONDS = 180.0
 VALID_SECONDS = 420.0
@@ -69,6 +69,7 @@ def train(
     *,
     minutes: float,
     seed: int = 1,
+    network: str = "gru",
     hidden: int = 512,
     layers: int = 2,
     shares: Mapping[str, float] | None = None,
@@ -84,7 +85,7 @@ def train(
     Raises UsageError when nothing can be trained on, MissingExtraError without torch.
     """
     torch = _torch(threads)
-    from .networks.gru import MusicGru, NetworkConfig
+    from .networks.network import MusicNetwork, NetworkConfig
 
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -92,12 +93,13 @@ def train(
     train_songs = [song for song in songs if song.split == "train"] or songs
     corpus = Corpus(train_songs, weights)
     valid = _valid_batches(songs)
-    config = NetworkConfig(hidden, layers, min(256, hidden), min(256, hidden), min(128, hidden))
+    config = NetworkConfig(network, hidden, layers, min(256, hidden), min(256, hidden), min(128, hidden))
+    halves = faster_in_bf16(torch)
     torch.manual_seed(seed)
-    network = MusicGru(config, DROPOUT)
-    average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    plain = [p for p in network.parameters() if p.ndim < 2]
+    net = MusicNetwork(config, DROPOUT)
+    average = {name: value.detach().clone() for name, value in net.state_dict().items()}
+    decayed = [p for p in net.parameters() if p.ndim > 1]
+    plain = [p for p in net.parameters() if p.ndim < 2]
     optimiser = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}],
         lr=PEAK_RATE,
@@ -113,7 +115,7 @@ def train(
             raise UsageError(
                 f"the run in {str(out)!r} has sizes {facts['config']}: give the same ones, or another folder"
             )
-        network.load_state_dict(kept["network"])
+        net.load_state_dict(kept["network"])
         optimiser.load_state_dict(optimiser.state_dict() | {"state": moments})
         average, step, notes, used = kept["average"], facts["step"], facts["notes"], facts["used"]
         rng.bit_generator.state = facts["random"]
@@ -134,7 +136,7 @@ def train(
                 "songs": len(train_songs),
                 "train_notes": corpus.notes,
                 "step": step,
-                "parameters": sum(p.numel() for p in network.parameters()),
+                "parameters": sum(p.numel() for p in net.parameters()),
             }
         )
         while True:
@@ -143,10 +145,10 @@ def train(
             done = used / (60.0 * minutes)
             if done >= 1.0 or now - last_save > CHECKPOINT_SECONDS:
                 facts = {"config": config.as_dict(), "step": step, "notes": notes, "used": used}
-                checkpoint.write(path, network, average, optimiser, facts | {"random": rng.bit_generator.state})
+                checkpoint.write(path, net, average, optimiser, facts | {"random": rng.bit_generator.state})
                 last_save = now
             if done >= 1.0 or now - last_valid > VALID_SECONDS:
-                say({"step": step, "notes": notes, "valid": _validate(network, average, valid)})
+                say({"step": step, "notes": notes, "valid": _validate(net, average, valid)})
                 last_valid = time.monotonic()
             if done >= 1.0:
                 break
@@ -157,14 +159,14 @@ def train(
             )
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            windows = next(count for share, count in reversed(BATCHES) if done >= share)
-            batch = Batch(*(torch.from_numpy(value) for value in corpus.draw(rng, windows, LENGTH, WindowOptions())))
-            network.train()
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                sums, count = network(batch)
+            windows, length = next(row[1:] for row in reversed(BATCHES) if done >= row[0])
+            batch = Batch(*(torch.from_numpy(value) for value in corpus.draw(rng, windows, length, WindowOptions())))
+            net.train()
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=halves):
+                sums, count = net(batch)
             played, loud = (float((batch.weight * field).sum()) for field in (batch.played, batch.loud))
             (sums.sum() / count).backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
             step += 1
@@ -172,7 +174,7 @@ def train(
             if step % AVERAGE_EVERY == 0:
                 decay = min(AVERAGE_DECAY, step / (step + 50.0))
                 with torch.no_grad():
-                    for name, value in network.state_dict().items():
+                    for name, value in net.state_dict().items():
                         average[name].lerp_(value, 1 - decay)
             totals += sums.detach().double().numpy() / math.log(2)
             counted += float(count)
@@ -230,13 +232,26 @@ def _torch(threads: int) -> Any:
     return torch
 
 
+def faster_in_bf16(torch: Any) -> bool:
+    """Whether this machine multiplies bf16 matrices faster than fp32 ones: some processors do so by far, some do not."""
+    took = []
+    for kind in (torch.bfloat16, torch.float32):
+        a, b = torch.randn(1024, 512).to(kind), torch.randn(512, 1536).to(kind)
+        a @ b
+        began = time.perf_counter()
+        for _ in range(8):
+            a @ b
+        took.append(time.perf_counter() - began)
+    return took[0] < took[1]
+
+
 def _valid_batches(songs: list[Song], windows: int = 6, length: int = 192) -> dict[str, Batch]:
     """A few plain windows of every set's valid part (test part for sets that have no other)."""
     result = {}
     for name in sorted({song.set for song in songs}):
         pool = [song for song in songs if song.set == name and song.split == "valid"]
         if pool:
-            result[name] = Corpus(pool).draw(np.random.default_rng(0), windows, length, PLAIN)
+            result[name] = Corpus(pool).draw(np.random.default_rng(0), windows, length, BLIND)
     return result
 
 
@@ -270,7 +285,7 @@ def export(run: str | Path, folder: str | Path, card: Mapping[str, Any]) -> Path
     facts = {
         "name": folder.name,
         "kind": "music",
-        "network": "gru",
+        "network": state["config"]["network"],
         "config": state["config"],
         "representation": rep.VERSION,
         "parameters": sum(value.numel() for value in tensors.values()),

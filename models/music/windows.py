@@ -18,26 +18,23 @@ from aigc_music.core.parts import DRUMS
 
 from . import representation as rep
 from .corpus import Song
+from .memory import trace_window
 
-__all__ = ["CONDITION_DROP", "Batch", "Corpus", "WindowOptions", "song_events"]
+__all__ = ["CONDITION_DROP", "Batch", "Corpus", "WindowOptions", "bar_likeness", "song_events"]
 
 IntArray = NDArray[np.int64]
 
 CONDITION_DROP: Mapping[str, float] = {
-    "style": 0.1,
-    "key": 0.3,
-    "bar": 0.15,
-    "tempo": 0.25,
-    "chord": 0.6,
-    "density": 0.4,
-    "parts": 0.3,
-    "all": 0.04,
-}
-"""Chance per window that a condition is not said; bar = phase, beat, beats and beat_units together."""
+    "style": 0.1, "key": 0.3, "bar": 0.12, "tempo": 0.25, "chord": 0.5, "bass": 0.5, "next": 0.4, "left": 0.5,
+    "echo": 0.4, "density": 0.5, "register": 0.6, "polyphony": 0.6, "loudness": 0.6, "parts": 0.3, "scale": 0.6,
+    "memory": 0.1, "all": 0.05,
+}  # fmt: skip
+"""Chance per window that a condition is not said; see _COLUMNS for what goes together."""
 
-INPUTS = len(rep.EVENT_FIELDS) + len(rep.CONDITIONS)
 ACCENTS = np.array([1.0, 0.0, -0.5, 0.0, -0.3, 0.0, 0.0])  # velocity bins by which a part stands out, see _give_hand
-LOOKAHEAD = 96  # units over which the density condition counts own notes
+LOOKAHEAD = 96  # units over which the conditions look at what the band is going to play
+PAST = 1000  # notes before a window that its memory holds
+MOST_BARS = 64  # how far back the form may point
 
 
 class WindowOptions(NamedTuple):
@@ -54,23 +51,30 @@ class WindowOptions(NamedTuple):
 
 
 PLAIN = WindowOptions(0.0, 0.0, 0.0, 0.0, False, False, {})
+"""No augmentation, and all said that can be read off the notes but form and scale."""
+
+TOLD = PLAIN._replace(drop=dict.fromkeys(("register", "polyphony", "loudness", "left"), 1.0))
+"""The band knows style, tempo, metre, key, chords, parts and density, as on stage."""
+
+BLIND = PLAIN._replace(drop=TOLD.drop | dict.fromkeys(("key", "chord", "next", "density", "parts"), 1.0))
+"""It knows style, tempo and metre: nothing that was worked out from the notes."""
 
 
 class Batch(NamedTuple):
     """Integer arrays (numpy, or torch tensors of them), B windows of T events; every field int64.
 
-    inputs (B, T, 17): event fields, then conditions, in the order of the tables. targets (B, T, 6): one class per
-    head. onset (B, T, 4): conditions at the target's onset. key_root (B, T): 0..11, 12 = not said. last (B, T):
-    last pitch of the target's part, 128 = none. low (B, T): lowest pitch that the order allows. stay (B, T): 1
-    where the order forbids delta 0. weight (B, T): 1 where there is a target. played (B, T): 1 where micro
-    counts. loud (B, T): 1 where velocity counts.
+    inputs (B, T, 50): rep.INPUT_FIELDS. targets (B, T, 6): one class per head. choices (B, T, 22): rep.CHOICES as
+    they truly were. echo (B, T, 5): pitch of the target's part in each earlier place, 128 = none. key_root (B, T):
+    0..11, 12 = not said. low (B, T): lowest pitch that the order allows. stay (B, T): 1 where the order forbids delta
+    0. weight (B, T): 1 where there is a target. played (B, T): 1 where micro counts. loud (B, T): 1 where velocity
+    counts.
     """
 
     inputs: Any
     targets: Any
-    onset: Any
+    choices: Any
+    echo: Any
     key_root: Any
-    last: Any
     low: Any
     stay: Any
     weight: Any
@@ -85,6 +89,7 @@ class Corpus:
         """`weights`: share of each set in what is drawn (any scale); by default by the number of notes."""
         self.songs = songs
         self.tables = [unit_table(song) for song in songs]
+        self.likenesses: dict[int, Likeness] = {}
         sizes = np.array([len(song.notes) for song in songs], dtype=np.float64)
         if weights is not None:
             totals: dict[str, float] = {}
@@ -109,8 +114,15 @@ class Corpus:
                 if self.grooves and rng.random() < options.drums
                 else None
             )
-            parts.append(window(song, self.tables[index], start, length, rng, options, groove))
+            alike = self.likeness(index) if "echo" in options.drop else None
+            parts.append(window(song, self.tables[index], start, length, rng, options, groove, alike))
         return collate(parts)
+
+    def likeness(self, song: int) -> Likeness:
+        """How alike the bars of a song are; worked out once."""
+        if song not in self.likenesses:
+            self.likenesses[song] = bar_likeness(self.songs[song], self.tables[song])
+        return self.likenesses[song]
 
     def windows(self, song: int, length: int) -> Batch:
         """All windows of one song, side by side, plain (no human parts, all conditions said)."""
@@ -124,36 +136,100 @@ class Corpus:
         )
 
 
+class Likeness(NamedTuple):
+    """How alike the bars of a song are. starts (n,): first grid unit of each bar; table (n, n): likeness in percent,
+    0 between bars of different length."""
+
+    starts: IntArray
+    table: NDArray[np.uint8]
+
+
+def bar_likeness(song: Song, table: NDArray[np.uint8]) -> Likeness:
+    """Jaccard overlap of what sounds where: (sixteenth, pitch) pairs that two bars share, of those that either has."""
+    starts = np.flatnonzero((table[:, 0] == 0) & (table[:, 1] == 0))
+    if len(starts) == 0:
+        return Likeness(np.zeros(1, np.int64), np.zeros((1, 1), np.uint8))
+    lengths = table[starts, 2].astype(np.int64) * table[starts, 3]
+    units = rep.onset_arrays(song.notes[:, 0].astype(np.int64))[0]
+    bar = np.searchsorted(starts, units, side="right") - 1
+    inside = bar >= 0
+    bar, place = bar[inside], (units[inside] - starts[bar[inside]]) // 3
+    seen = np.zeros((len(starts), 1024), np.float32)  # a hash of the pair: collisions are rare enough
+    seen[bar, (place * 151 + song.notes[inside, 2].astype(np.int64) * 7) % 1024] = 1.0
+    both = seen @ seen.T
+    sizes = seen.sum(1)
+    either = sizes[:, None] + sizes[None, :] - both
+    alike = np.where(lengths[:, None] == lengths[None, :], both / np.maximum(either, 1.0), 0.0)
+    return Likeness(starts, np.rint(100 * alike).astype(np.uint8))
+
+
+def pointers(alike: Likeness, units: IntArray, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
+    """(bars back, likeness class) of the form's pointer at grid units: mostly to the bar most like this one, at times
+    to any earlier one, so that being unlike a bar is learned too."""
+    bar = np.searchsorted(alike.starts, units, side="right") - 1
+    lag, level = np.full(len(units), rep.LAG_BARS[-1]), np.zeros(len(units), np.int64)
+    anywhere = int(rng.integers(1, 33)) if rng.random() < 0.25 else 0
+    for index in np.unique(bar[bar > 0]):
+        row = alike.table[index, max(0, index - MOST_BARS) : index][::-1]  # row[k]: the bar k + 1 bars ago
+        back = anywhere or int(np.argmax(row)) + 1
+        if back > len(row):
+            continue
+        where = bar == index
+        lag[where], level[where] = back, rep.likeness_class(row[back - 1] / 100)
+    return lag, level
+
+
 def unit_table(song: Song) -> NDArray[np.uint8]:
-    """(units, 6) rows (phase, beat, beats, beat_units, root, quality), one per grid unit of a song."""
+    """(units, 12) place rows, one per grid unit of a song; likeness is not said."""
     end = int(song.notes[:, 0].max() + 8 * 480) // rep.UNIT + 1
     units = np.arange(end)
-    table = np.empty((end, 6), dtype=np.uint8)
-    row = np.maximum(0, np.searchsorted(song.metres[:, 0], units * rep.UNIT + rep.UNIT // 2, side="right") - 1)
+    middles = units * rep.UNIT + rep.UNIT // 2
+    table = np.zeros((end, len(rep.PLACE)), dtype=np.uint8)
+    row = np.maximum(0, np.searchsorted(song.metres[:, 0], middles, side="right") - 1)
     start, beats, beat_units = song.metres[row, 0] // rep.UNIT, song.metres[row, 1], song.metres[row, 2] // rep.UNIT
     table[:, 0] = (units - start) % beat_units
     table[:, 1] = (units - start) // beat_units % beats
     table[:, 2] = beats
     table[:, 3] = beat_units
-    if len(song.chords):
-        row = np.searchsorted(song.chords[:, 0], units * rep.UNIT + rep.UNIT // 2, side="right") - 1
-        table[:, 4] = np.where(row >= 0, song.chords[row, 1], 12)
-        table[:, 5] = np.where(row >= 0, song.chords[row, 2], rep.QUALITIES - 1)
-    else:
-        table[:, 4], table[:, 5] = 12, rep.QUALITIES - 1
+    table[:, 4], table[:, 5], table[:, 6] = 12, rep.QUALITIES - 1, 12
+    table[:, 7], table[:, 8] = 12, rep.QUALITIES - 1
+    chords = song.chords
+    if len(chords):
+        row = np.searchsorted(chords[:, 0], middles, side="right") - 1
+        here, known, following = np.maximum(row, 0), row >= 0, row + 1 < len(chords)
+        after = np.minimum(row + 1, len(chords) - 1)
+        table[:, 4] = np.where(known, chords[here, 1], 12)
+        table[:, 5] = np.where(known, chords[here, 2], rep.QUALITIES - 1)
+        table[:, 6] = np.where(known, chord_basses(song)[here], 12)
+        table[:, 7] = np.where(following, chords[after, 1], 12)
+        table[:, 8] = np.where(following, chords[after, 2], rep.QUALITIES - 1)
+        distance = (chords[after, 0] + rep.UNIT // 2) // rep.UNIT - units
+        table[:, 9] = np.where(following, rep.distance_class(np.maximum(1, distance)), 0)
+    last = int(rep.onset_arrays(song.notes[-1:, 0].astype(np.int64))[0][0])
+    length = np.maximum(1, beats * beat_units)
+    begin = units - (units - start) % length
+    table[:, 10] = np.where(units <= last, rep.left_class((last - begin) // length), 0)
     return table
 
 
-def song_events(notes: IntArray, human: NDArray[np.bool_], human_first: bool, start_unit: int) -> IntArray:
+def chord_basses(song: Song) -> IntArray:
+    """Pitch class of the lowest pitched note that begins under each chord, 12 = none."""
+    notes = song.notes[song.notes[:, 1] != DRUMS]
+    row = np.searchsorted(song.chords[:, 0], notes[:, 0] + rep.UNIT // 2, side="right") - 1
+    lowest = np.full(len(song.chords), 128)
+    np.minimum.at(lowest, row[row >= 0], notes[row >= 0, 2])
+    return np.where(lowest < 128, lowest % 12, 12)
+
+
+def song_events(notes: IntArray, human: NDArray[np.bool_], human_first: bool) -> IntArray:
     """Events in time order from notes: rows (unit, kind, part, micro, pitch, velocity bin, duration class).
 
     notes: (n, 5) rows of a Song; human: which of them the musician plays; human_first: whether a human onset comes
-    before the own notes of the same grid unit. The first row is START.
+    before the own notes of the same grid unit.
     """
     units, micros = rep.onset_arrays(notes[:, 0])
     ends, end_micros = rep.onset_arrays(notes[:, 0] + notes[:, 4])
     ends = np.maximum(ends, units)
-    count = len(notes)
     velocity = np.clip(notes[:, 3] // rep.VELOCITY_STEP, 0, rep.VELOCITIES - 1)
     duration = np.where(human, rep.OPEN, rep.duration_classes(notes[:, 4]))
     on = np.stack((units, human.astype(np.int64), notes[:, 1], micros, notes[:, 2], velocity, duration), axis=1)
@@ -166,11 +242,14 @@ def song_events(notes: IntArray, human: NDArray[np.bool_], human_first: bool, st
     # a note shorter than a unit closes after it opened, other closes come first
     short = ends[human] == units[human]
     places = np.concatenate((place, np.where(short, 4, 0)))
-    order = np.lexsort((rows[:, 4], rows[:, 2], places, rows[:, 0])) if count else np.arange(0)
-    first = np.array(
-        [[start_unit, rep.KIND_START, rep.NO_PART, rep.NO_MICRO, rep.NO_PITCH, rep.NO_VELOCITY, rep.NO_DURATION]]
+    return rows[np.lexsort((rows[:, 4], rows[:, 2], places, rows[:, 0]))]
+
+
+def start_event(unit: int) -> IntArray:
+    """(1, 7) START on a bar line."""
+    return np.array(
+        [[unit, rep.KIND_START, rep.NO_PART, rep.NO_MICRO, rep.NO_PITCH, rep.NO_VELOCITY, rep.NO_DURATION]]
     )
-    return np.concatenate((first, rows[order]))
 
 
 def window(
@@ -181,27 +260,30 @@ def window(
     rng: np.random.Generator,
     options: WindowOptions,
     groove: Song | None = None,
+    alike: Likeness | None = None,
 ) -> dict[str, IntArray]:
-    """One window of at most `length` events; keys as in Batch, without the leading axis."""
-    notes = song.notes[start : start + length + (LOOKAHEAD if options.augment else 0)].astype(np.int64)
+    """One window of at most `length` events from note `start` on; keys as in Batch, without the leading axis."""
+    begin = max(0, start - PAST)
+    notes = song.notes[begin : start + length + (LOOKAHEAD if options.augment else 0)].astype(np.int64)
+    first_unit = int(rep.onset_arrays(notes[start - begin : start - begin + 1, 0])[0][0])
     style = song.style
-    present = np.unique(notes[:, 1])
+    present = np.unique(notes[start - begin :, 1])
     if len(present) > 1 and rng.random() < options.thin:
-        notes = notes[np.isin(notes[:, 1], rng.choice(present, int(rng.integers(1, len(present))), replace=False))]
+        kept = rng.choice(present, int(rng.integers(1, len(present))), replace=False)
+        notes = notes[np.isin(notes[:, 1], kept)]
     mixed = groove is not None and DRUMS not in present and _four_four(notes, table)
     if mixed and groove is not None:
-        notes = _with_drums(notes, table, groove, rng)[: length + LOOKAHEAD]
+        notes = _with_drums(notes, table, groove, rng)
         if rng.random() < 0.6:
             style = groove.style
-    shift = 0
-    if options.transpose:
-        shift = int(rng.integers(-5, 7))
+    shift = int(rng.integers(-5, 7)) if options.transpose else 0
     pitched = notes[:, 1] != DRUMS
     notes[pitched, 2] = np.clip(notes[pitched, 2] + shift, 0, 127)
     human = _human(notes, rng, options)
-    first_unit = int(rep.onset_arrays(notes[:1, 0])[0][0])
     bar = int(table[first_unit, 1]) * int(table[first_unit, 3]) + int(table[first_unit, 0])
-    events = song_events(notes, human, bool(rng.random() < 0.5), max(0, first_unit - bar))[:length]
+    everything = song_events(notes, human, bool(rng.random() < 0.5))
+    split = int(np.searchsorted(everything[:, 0], first_unit))
+    events = np.concatenate((start_event(max(0, first_unit - bar)), everything[split:]))[:length]
     unit, kind, part = events[:, 0], events[:, 1], events[:, 2]
     count = len(events)
     own = kind == rep.KIND_OWN
@@ -221,23 +303,45 @@ def window(
     had = last_own >= 0
     previous = events[np.maximum(last_own, 0)]
     low = np.where(had & (previous[:, 0] == goal[:, 0]) & (previous[:, 2] == goal[:, 2]), previous[:, 4] + 1, 0)
-    stay = had & (previous[:, 0] == unit) & (goal[:, 2] < previous[:, 2])
+    low = np.where(low > targets[:, 3], 0, low)
+    stay = had & (previous[:, 0] == unit) & (goal[:, 2] < previous[:, 2]) & (targets[:, 1] > 0)
     last = np.full(count, rep.NO_PITCH)
     sounding = kind <= rep.KIND_OPEN
     for index in range(rep.PARTS):
         where = np.maximum.accumulate(np.where(sounding & (part == index), positions, -1))
         last = np.where((goal[:, 2] == index) & (where >= 0), events[np.maximum(where, 0), 4], last)
 
-    at = table[np.minimum(unit, len(table) - 1)].astype(np.int64)
-    onset = table[np.minimum(goal[:, 0], len(table) - 1)].astype(np.int64)[:, [0, 1, 4, 5]]
-    at[:, 4] = np.where(at[:, 4] < 12, (at[:, 4] + shift) % 12, 12)
-    onset[:, 2] = np.where(onset[:, 2] < 12, (onset[:, 2] + shift) % 12, 12)
+    # what is said about the place, here and at the onset that is decided on
+    place = np.stack((unit, goal[:, 0]), axis=1)
+    at = table[np.minimum(place, len(table) - 1)].astype(np.int64)  # (T, 2, 12)
+    for column in (4, 6, 7):
+        at[..., column] = np.where(at[..., column] < 12, (at[..., column] + shift) % 12, 12)
+    bars = at[..., 2] * at[..., 3]
+    lag = np.full((count, 2), rep.LAG_BARS[-1])
+    drop_all = rng.random() < options.drop.get("all", 0.0)
+    unsaid = {name: drop_all or rng.random() < chance for name, chance in options.drop.items() if name != "all"}
+    if alike is not None and not unsaid["echo"]:
+        back, level = pointers(alike, place.ravel(), rng)
+        lag, at[..., 11] = back.reshape(-1, 2), level.reshape(-1, 2)
+    root = (song.key_root + shift) % 12 if song.key_root >= 0 else 12
+    for name, columns in _PLACE_COLUMNS.items():
+        if unsaid.get(name):
+            for column, nothing in columns:
+                at[..., column] = nothing
+            if name == "bar":
+                bars = np.zeros_like(bars)
 
-    inputs = np.empty((count, INPUTS), dtype=np.int64)
+    mask = int(np.bitwise_or.reduce(1 << notes[~human, 1])) if not human.all() else rep.NO_PARTS
+    recalled = np.empty((count, len(rep.MEMORIES)), np.int64)
+    echo, lengths = np.empty((count, rep.SOURCES), np.int64), np.empty((count, rep.SOURCES), np.int64)
+    goals = np.stack((goal[:, 0], targets[:, 0], low), axis=1)
+    with_past = np.concatenate((everything[:split], events))
+    trace_window(with_past, split, mask, bars, lag, goals, unsaid.get("memory", False), recalled, echo, lengths)
+
+    inputs = np.zeros((count, len(rep.INPUT_FIELDS)), dtype=np.int64)
     inputs[:, 0] = kind * (rep.PARTS + 1) + part
     inputs[:, 1] = np.concatenate(([0], rep.delta_classes(unit[:-1], unit[1:])))
     inputs[:, 2], inputs[:, 3], inputs[:, 4], inputs[:, 5] = events[:, 3], events[:, 4], events[:, 5], events[:, 6]
-    root = (song.key_root + shift) % 12 if song.key_root >= 0 else 12
     bpm = float(song.tempos[max(0, np.searchsorted(song.tempos[:, 0], notes[0, 0], side="right") - 1), 1])
     full = np.ones(count, dtype=np.int64)
     played = np.where(goal[:, 2] == DRUMS, 1, int(song.played)) if mixed else full * int(song.played)
@@ -245,46 +349,41 @@ def window(
     if options.augment:
         if song.played:
             _shift_velocity(inputs, targets, rng)
-        elif _give_hand(inputs, targets, target, at, rng):
+        elif _give_hand(inputs, targets, target, at[:, 0], rng):
             loud = np.ones(count, dtype=np.int64)
         bpm *= float(np.exp(rng.uniform(-0.15, 0.15)))
-    own_units = np.sort(rep.onset_arrays(notes[~human, 0])[0])
-    ahead = (
-        np.searchsorted(own_units, unit + LOOKAHEAD, side="right") - np.searchsorted(own_units, unit, side="right")
-    ) / (LOOKAHEAD / rep.UNITS_PER_QUARTER)
-    mask = int(np.bitwise_or.reduce(1 << notes[~human, 1])) if not human.all() else rep.NO_PARTS
-    values: tuple[Any, ...] = (
-        style,
-        rep.key_id(root if root < 12 else None, song.key_minor),
-        at[:, 0],
-        at[:, 1],
-        at[:, 2],
-        at[:, 3],
-        rep.tempo_bucket(bpm),
-        at[:, 4],
-        at[:, 5],
-        rep.density_levels(ahead),
-        mask,
-    )
-    for index, value in enumerate(values):
-        inputs[:, len(rep.EVENT_FIELDS) + index] = value
-    drop_all = rng.random() < options.drop.get("all", 0.0)
-    key_root = root
-    for name, columns in _COLUMNS.items():
-        if name in options.drop and (drop_all or rng.random() < options.drop[name]):
-            for column, unsaid in columns:
-                inputs[:, len(rep.EVENT_FIELDS) + column] = unsaid
-            if name == "key":
-                key_root = 12
-            elif name == "bar":
-                onset[:, 0], onset[:, 1] = rep.NO_PHASE, rep.NO_BEAT
-            elif name == "chord":
-                onset[:, 2], onset[:, 3] = 12, rep.QUALITIES - 1
+    said: dict[str, Any] = {
+        "style": style,
+        "key": rep.key_id(root if root < 12 else None, song.key_minor),
+        "tempo": rep.tempo_bucket(bpm),
+        "parts": mask,
+        "given": int(np.bitwise_or.reduce(1 << notes[human, 1])) if human.any() else 0,
+    }
+    said |= dict(zip(rep.PLACE, at[:, 0].T, strict=True))
+    said |= _coming(notes[~human], unit)
+    heard = np.where(own, inputs[:, 4], rep.NO_VELOCITY) if loud.any() else full * rep.NO_VELOCITY
+    said["loudness"] = _loudness(heard, unit)
+    scale = _scale(notes[~human], rng) if not unsaid.get("scale") and "scale" in options.drop else 0xFFF
+    for index, (name, size) in enumerate(rep.CONDITIONS):
+        value = scale >> (index - _SCALE) & 1 if index >= _SCALE else said[name]
+        nothing = _NOTHING.get(name)
+        inputs[:, len(rep.EVENT_FIELDS) + index] = (
+            (size - 1 if nothing is None else nothing) if unsaid.get(_GROUPS.get(name, name)) else value
+        )
+    inputs[:, -len(rep.MEMORIES) :] = recalled
+
+    choices = np.empty((count, len(rep.CHOICES)), dtype=np.int64)
+    choices[:, 0:2] = targets[:, 0:2]
+    choices[:, 2:8] = at[:, 1][:, _ONSET]
+    choices[:, 8] = last
+    choices[:, 9:14] = lengths
+    choices[:, 14:16] = targets[:, 2:4]
+    choices[:, 16:21] = np.where(echo == rep.NO_PITCH, 0, np.where(echo == targets[:, 3:4], 1, 2))
+    choices[:, 21] = targets[:, 4]
     result = {
-        "inputs": inputs, "targets": targets, "onset": onset, "key_root": full * key_root, "last": last, "low": low,
-        "stay": stay.astype(np.int64), "weight": weight,
-        "played": played,
-        "loud": loud,
+        "inputs": inputs, "targets": targets, "choices": choices, "echo": echo,
+        "key_root": full * (12 if unsaid.get("key") else root), "low": low, "stay": stay.astype(np.int64),
+        "weight": weight, "played": played, "loud": loud,
     }  # fmt: skip
     if count < length:
         result = {
@@ -294,11 +393,63 @@ def window(
     return result
 
 
-_COLUMNS: dict[str, tuple[tuple[int, int], ...]] = {
-    "style": ((0, rep.UNKNOWN_STYLE),), "key": ((1, rep.NO_KEY),),
-    "bar": ((2, rep.NO_PHASE), (3, rep.NO_BEAT), (4, rep.NO_METRE), (5, 0)), "tempo": ((6, rep.NO_TEMPO),),
-    "chord": ((7, 12), (8, rep.QUALITIES - 1)), "density": ((9, rep.NO_DENSITY),), "parts": ((10, rep.NO_PARTS),),
+_NAMES = [name for name, _ in rep.CONDITIONS]
+_SCALE = _NAMES.index("scale_c")
+_ONSET = [rep.PLACE.index(name) for name in rep.ONSET_CONDITIONS]
+_GROUPS = {"given": "parts"}
+_NOTHING = {name: 0 for name in ("beats", "beat_units", "next_in", "left", "likeness")}
+"""Conditions whose class for 'not said' is the first and not the last."""
+
+_PLACE_COLUMNS: dict[str, tuple[tuple[int, int], ...]] = {
+    "bar": ((0, rep.NO_PHASE), (1, rep.NO_BEAT), (2, rep.NO_METRE), (3, 0)),
+    "chord": ((4, 12), (5, rep.QUALITIES - 1), (6, 12)), "bass": ((6, 12),),
+    "next": ((7, 12), (8, rep.QUALITIES - 1), (9, 0)), "left": ((10, 0),), "echo": ((11, 0),),
 }  # fmt: skip
+"""Conditions of the place that are said or left out together, with their class for 'not said'."""
+
+
+def _coming(notes: IntArray, units: IntArray) -> dict[str, IntArray]:
+    """Levels of density, register and polyphony of the band's own notes over the LOOKAHEAD units from each event."""
+    order = np.argsort(notes[:, 0], kind="stable")
+    notes = notes[order]
+    starts = rep.onset_arrays(notes[:, 0])[0]
+    low, high = np.searchsorted(starts, units), np.searchsorted(starts, units + LOOKAHEAD)
+    pitched = notes[:, 1] != DRUMS
+
+    def total(values: NDArray[Any]) -> NDArray[Any]:
+        sums = np.concatenate(([0.0], np.cumsum(values)))
+        return np.asarray(sums[high] - sums[low])
+
+    count = total(pitched.astype(np.float64))
+    quiet = count == 0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        register = np.where(quiet, np.nan, total(np.where(pitched, notes[:, 2], 0)) / count)
+    sounding = total(np.where(pitched, notes[:, 4], 0)) / (LOOKAHEAD * rep.UNIT)
+    return {
+        "density": rep.levels("density", (high - low) / (LOOKAHEAD / rep.UNITS_PER_QUARTER)),
+        "register": rep.levels("register", register),
+        "polyphony": rep.levels("polyphony", np.where(quiet, np.nan, sounding)),
+    }
+
+
+def _loudness(bins: IntArray, units: IntArray) -> IntArray:
+    """Levels of the mean velocity over the LOOKAHEAD units from each event; bins of NO_VELOCITY do not count."""
+    counts = np.concatenate(([0.0], np.cumsum(bins < rep.NO_VELOCITY)))
+    sums = np.concatenate(([0.0], np.cumsum(np.where(bins < rep.NO_VELOCITY, (bins + 0.5) * rep.VELOCITY_STEP, 0))))
+    low, high = np.arange(len(units)) + 1, np.searchsorted(units, units + LOOKAHEAD)
+    high = np.maximum(low, high)
+    count = counts[high] - counts[low]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(count > 0, (sums[high] - sums[low]) / count, np.nan)
+    return rep.levels("loudness", mean)
+
+
+def _scale(notes: IntArray, rng: np.random.Generator) -> int:
+    """A scale (12 bits) in which these notes lie: their own pitch classes and some others."""
+    classes = np.unique(notes[notes[:, 1] != DRUMS, 2] % 12)
+    used = int(np.bitwise_or.reduce(1 << classes)) if len(classes) else 0xFFF
+    more = rng.random(12) < rng.uniform(0.0, 0.6)
+    return used | int((more.astype(np.int64) << np.arange(12)).sum())
 
 
 def _human(notes: IntArray, rng: np.random.Generator, options: WindowOptions) -> NDArray[np.bool_]:

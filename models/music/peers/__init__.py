@@ -1,0 +1,1 @@
+"""What others would build for the same job, trained here on the same songs: what our model must beat."""

@@ -1,0 +1,153 @@
+"""A page that shows our music beside real music: one row a figure, one column a style, as plain SVG.
+
+In every cell a grey bar spans the real 5th to 95th percentile with a notch at the mean; beside it stand the
+generated pieces, a dot each, and their mean. Blue lies inside the real spread, orange outside. Below, for each
+style, how alike two bars are that lie 1..16 bars apart.
+
+Threads: any. Realtime-safe: no.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import floor, log10
+from typing import Any
+from xml.sax.saxutils import escape
+
+from .figures import FIGURES, LAGS
+
+__all__ = ["portrait"]
+
+PAPER, INK, SOFT, RULE, REAL = "#ffffff", "#1f2328", "#656d76", "#d8dee4", "#c3cad1"
+INSIDE, OUTSIDE = "#0969da", "#d1570a"
+FONT = "font-family=\"Inter, 'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif\""
+
+LEFT, RIGHT, TOP = 232, 24, 118  # margins in px
+COLUMN, ROW, GAP = 62, 58, 18  # a cell; GAP between pitched styles and drums
+PANEL, PANEL_HIGH, PANELS = 172, 92, 6  # the lag panels: pitch, height, how many a row
+DOTS = 60  # at most so many dots a cell
+
+
+def portrait(scenes: Mapping[str, Mapping[str, Any]], title: str, remark: str) -> str:
+    """The page as SVG text. scenes: name -> what `spreads.compare` says; title, remark: two lines at the top."""
+    names = list(scenes)
+    shown = [figure for figure in FIGURES if any(figure.name in scenes[name]["figures"] for name in names)]
+    gap = GAP if any(map(_is_drums, names)) and not all(map(_is_drums, names)) else 0
+    columns = {name: LEFT + COLUMN * index + gap * _is_drums(name) for index, name in enumerate(names)}
+    width = max(LEFT + COLUMN * len(names) + gap + RIGHT, LEFT + 3 * PANEL)
+    page = [_text(24, 36, title, 20, INK, weight=600), _text(24, 58, remark, 12, SOFT), *_legend(24, 80)]
+    page += [_text(x + COLUMN / 2, TOP, _short(name), 11, INK, "middle", 600) for name, x in columns.items()]
+    y = TOP + 12
+    for figure in shown:
+        page += _row(figure.title, figure.name, scenes, columns, y, width - RIGHT)
+        y += ROW
+    page.append(_text(24, y + 38, "How alike are two bars that lie so many bars apart?", 14, INK, weight=600))
+    page.append(_text(24, y + 56, "Overlap of onsets and pitch classes, 0 to 1. Real: mean and p5..p95.", 12, SOFT))
+    y += 74
+    across = max(1, int((width - 24 - RIGHT) // PANEL))
+    for index, name in enumerate(names):
+        page += _lag_panel(name, scenes[name]["lags"], 24 + index % across * PANEL, y + index // across * 132)
+    height = y + -(-len(names) // across) * 132 + 12
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" {FONT}>'
+    return "\n".join([head, f'<rect width="100%" height="100%" fill="{PAPER}"/>', *page, "</svg>", ""])
+
+
+def _is_drums(name: str) -> bool:
+    return name.endswith("_drums")
+
+
+def _short(name: str) -> str:
+    return name.removesuffix("_drums").replace("_", " ")
+
+
+def _legend(x: float, y: float) -> list[str]:
+    entries: list[str] = []
+    for words, colour, wide in (
+        ("real, p5 to p95 and mean", REAL, 8), ("generated, inside the real spread", INSIDE, 5),
+        ("generated, outside", OUTSIDE, 5),
+    ):  # fmt: skip
+        entries.append(f'<rect x="{x:g}" y="{y - 9:g}" width="{wide}" height="11" rx="1.5" fill="{colour}"/>')
+        entries.append(_text(x + 14, y, words, 11.5, SOFT))
+        x += 40 + 6.2 * len(words)
+    return entries
+
+
+def _row(
+    title: str, name: str, scenes: Mapping[str, Mapping[str, Any]], columns: Mapping[str, float], y: float, end: float
+) -> list[str]:
+    """One figure: its scale at the left, a cell a style."""
+    cells = {scene: table["figures"][name] for scene, table in scenes.items() if name in table["figures"]}
+    edges = [cell[side][key] for cell in cells.values() for side in ("real", "generated") for key in ("p5", "p95")]
+    marks = _marks(min(edges), max(edges))
+    low, high = marks[0], marks[-1]
+    top, bottom = y + 8, y + ROW - 8
+
+    def at(value: float) -> float:
+        return bottom - (min(max(value, low), high) - low) / (high - low) * (bottom - top)
+
+    out = [_text(24, (top + bottom) / 2 + 4, title, 12, INK)]
+    for mark in (low, high):
+        out.append(f'<path d="M{LEFT - 4} {at(mark):.1f}H{end:g}" stroke="{RULE}" stroke-width=".6"/>')
+        out.append(_text(LEFT - 9, at(mark) + 3.5, f"{mark:g}", 9.5, SOFT, "end"))
+    for scene, cell in cells.items():
+        x = columns[scene] + COLUMN / 2
+        real, ours = cell["real"], cell["generated"]
+        colour = INSIDE if cell["verdict"] == "inside" else OUTSIDE
+        out.append(_bar(x - 13, at(real["p95"]), at(real["p5"])))
+        out.append(f'<path d="M{x - 14:.1f} {at(real["mean"]):.1f}h10" stroke="{INK}" stroke-width="1.6"/>')
+        values = sorted(cell["values"])
+        for index, value in enumerate(values[:: max(1, -(-len(values) // DOTS))]):
+            spread = (index * 0.618034 % 1 - 0.5) * 13  # golden steps: even, and the same every time
+            out.append(
+                f'<circle cx="{x + 9 + spread:.1f}" cy="{at(value):.1f}" r="1.3" fill="{colour}" opacity=".4"/>'
+            )
+        out.append(f'<path d="M{x + 1:.1f} {at(ours["mean"]):.1f}h16" stroke="{colour}" stroke-width="2"/>')
+    return out
+
+
+def _bar(x: float, top: float, bottom: float) -> str:
+    high = max(2.0, bottom - top)
+    y = (top + bottom - high) / 2
+    return f'<rect x="{x:.1f}" y="{y:.1f}" width="8" height="{high:.1f}" rx="1.5" fill="{REAL}"/>'
+
+
+def _marks(low: float, high: float) -> tuple[float, float]:
+    """Round ends of a scale that holds low..high."""
+    span = max(high - low, 1e-6)
+    step = 10 ** floor(log10(span)) / 2
+    return floor(low / step + 1e-9) * step, -floor(-high / step + 1e-9) * step
+
+
+def _lag_panel(name: str, lags: Mapping[str, Sequence[Mapping[str, float]]], x: float, y: float) -> list[str]:
+    """Similarity over the distance in bars: real band and mean, generated mean."""
+    wide, high = PANEL - 40, PANEL_HIGH
+    real, ours = lags["real"], lags["generated"]
+    top = max([row["p95"] for row in real] + [row["mean"] for row in ours] + [0.2])
+    _, top = _marks(0, top)
+
+    def point(index: int, value: float) -> str:
+        return f"{x + 22 + (index + 0.5) * wide / LAGS:.1f},{y + 14 + high * (1 - min(value, top) / top):.1f}"
+
+    label = _short(name) + (" drums" if _is_drums(name) else "")
+    out = [_text(x + 22, y + 8, label, 11.5, INK, weight=600)]
+    for mark in (0.0, top):
+        level = y + 14 + high * (1 - mark / top)
+        out.append(f'<path d="M{x + 22:g} {level:.1f}h{wide}" stroke="{RULE}" stroke-width=".6"/>')
+        out.append(_text(x + 18, level + 3.5, f"{mark:g}", 9.5, SOFT, "end"))
+    band = [point(i, row["p95"]) for i, row in enumerate(real)]
+    band += reversed([point(i, row["p5"]) for i, row in enumerate(real)])
+    out.append(f'<polygon points="{" ".join(band)}" fill="{REAL}" opacity=".45"/>')
+    for rows, colour in ((real, INK), (ours, INSIDE)):
+        line = " ".join(point(i, row["mean"]) for i, row in enumerate(rows))
+        out.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
+    for lag in (1, 4, 8, 12, 16):
+        if lag <= len(real):
+            out.append(_text(x + 22 + (lag - 0.5) * wide / LAGS, y + high + 26, str(lag), 9.5, SOFT, "middle"))
+    return out
+
+
+def _text(x: float, y: float, words: str, size: float, colour: str, anchor: str = "start", weight: int = 400) -> str:
+    return (
+        f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" fill="{colour}" text-anchor="{anchor}"'
+        f' font-weight="{weight}">{escape(words)}</text>'
+    )
