@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from . import evaluate_figures
+from . import evaluate_figures, evaluate_originality
 
 EPILOG = """\b
 Examples:
@@ -23,6 +23,7 @@ def command() -> None:
 
 
 command.add_command(evaluate_figures.command)
+command.add_command(evaluate_originality.command)
 
 
 @command.command("music", epilog=EPILOG)

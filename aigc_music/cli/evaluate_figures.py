@@ -95,7 +95,10 @@ def command(
     sets = sorted({name for scene in scenes for name in scene.sets})
     _write(out / "figures.json", json.dumps(result, indent=1) + "\n")
     _write(spreads or out / "spreads.json", json.dumps({"about": about, "sets": sets, "scenes": spread}) + "\n")
-    remark = f"{count} generated pieces a style beside real test excerpts, same parts, key, metre, tempo and length."
+    remark = (
+        f"{count} generated pieces a style beside real excerpts of the test parts (valid parts too where these are"
+        " small): same parts, key, metre, tempo and length."
+    )
     _write(picture or out / "figures.svg", portrait(found, "Generated music beside real music", remark))
     outside = {name: _outside(table) for name, table in found.items()}
     if as_json:
@@ -113,8 +116,13 @@ def _claim(out: Path, mark: dict[str, Any], real: dict[str, Any]) -> None:
         for name, rows in real.items()
     }
     path = out / "run.json"
-    before = json.loads(path.read_text("utf-8")) if path.exists() else {**mark, "briefs": {}}
-    changed = [key for key in mark if before.get(key) != mark[key]]
+    before: dict[str, Any] = {**mark, "briefs": {}}
+    if path.exists():
+        try:
+            before |= json.loads(path.read_text("utf-8"))
+        except ValueError as err:
+            raise UsageError(f"{str(path)!r} is damaged ({err}): give a new folder") from err
+    changed = [key for key in mark if before[key] != mark[key]]
     changed += [name for name in briefs if before["briefs"].get(name, briefs[name]) != briefs[name]]
     if changed:
         raise UsageError(f"--out {str(out)!r} holds pieces of another run ({changed[0]} differs): give a new folder")

@@ -79,16 +79,16 @@ FIGURES: tuple[Figure, ...] = (
     Figure("empty_beat_rate", "empty-beat rate", 0.01),
     Figure("off_grid", "onsets off the grid", 0.01),
     Figure("note_in_chord", "notes in the chord", 0.02),
-    Figure("chord_tone_ratio", "chord tone ratio of the melody", 0.02),
+    Figure("chord_tone_ratio", "melody, chord tone ratio", 0.02),
     Figure("onset_divergence", "onset divergence", 0.01),
     Figure("pitch_divergence", "pitch divergence", 0.01),
     Figure("interval_divergence", "interval divergence", 0.01),
     Figure("duration_divergence", "duration divergence", 0.01),
     Figure("velocity_divergence", "velocity divergence", 0.01),
-    Figure("likeness", "likeness to the nearest earlier bar", 0.01),
+    Figure("likeness", "nearest earlier bar, likeness", 0.01),
     Figure("returning_bars", "bars that come back", 0.02),
-    Figure("lag_mean", "self-similarity over all lags", 0.01),
-    Figure("lag_peak", "self-similarity, best lag above the mean", 0.01),
+    Figure("lag_mean", "self-similarity, all lags", 0.01),
+    Figure("lag_peak", "best lag above the mean", 0.01),
 )
 """Every figure, in the order in which they are shown."""
 
@@ -138,9 +138,9 @@ class Excerpt:
 def snap(ticks: IntArray, bar_ticks: int) -> tuple[IntArray, IntArray]:
     """(bar, place) of every tick; 6 places a quarter, counted in the bar.
 
-    Each quarter of each bar is read as sixteenths or as eighth triplets, whichever its notes lie nearer to, sixteenths
-    where both fit: a player's late sixteenth is no triplet. A note just before a bar line belongs to the bar that it
-    anticipates.
+    Each quarter of each bar is read as sixteenths or as eighth triplets, whichever its notes lie nearer to, and as
+    sixteenths where both fit: a player's late sixteenth is no triplet. A note just before a bar line belongs to the
+    bar that it anticipates.
     """
     bar, inside = np.divmod(ticks, bar_ticks)
     quarter, rest = np.divmod(inside, TICKS_PER_QUARTER)

@@ -22,6 +22,7 @@ from aigc_music.core.time import Metre
 from . import representation as rep
 from .corpus import Song
 from .decode_cpu import CHORDS, CLOSE, OPEN, Conditions, Limits, MusicModel, Rest
+from .figures import likeness, similarities
 from .harmony import ChordModel
 
 __all__ = ["SCENES", "Scene", "accompany", "compare", "figures", "play_piece", "prepare"]
@@ -89,16 +90,8 @@ def figures(notes: IntArray) -> dict[str, float]:
 
 
 def _likeness(units: IntArray, classes: IntArray) -> float:
-    bars: list[set[tuple[int, int]]] = []
-    scores = []
-    for bar in range(int(units.min()) // 48, int(units.max()) // 48):
-        inside = (units // 48) == bar
-        now = set(zip((units[inside] % 48).tolist(), classes[inside].tolist(), strict=True))
-        if now and bars:
-            scores.append(max(len(now & other) / len(now | other) for other in bars))
-        if now:
-            bars.append(now)
-    return float(np.mean(scores)) if scores else 0.0
+    first = int(units.min()) // 48
+    return likeness(similarities(units // 48 - first, units % 48, classes, int(units.max()) // 48 - first))
 
 
 def prepare(scene: Scene, seed: int) -> tuple[Conditions, Limits]:

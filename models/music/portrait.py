@@ -14,7 +14,7 @@ from math import floor, log10
 from typing import Any
 from xml.sax.saxutils import escape
 
-from .figures import FIGURES, LAGS
+from .figures import FIGURES
 
 __all__ = ["portrait"]
 
@@ -22,10 +22,13 @@ PAPER, INK, SOFT, RULE, REAL = "#ffffff", "#1f2328", "#656d76", "#d8dee4", "#c3c
 INSIDE, OUTSIDE = "#0969da", "#d1570a"
 FONT = "font-family=\"Inter, 'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif\""
 
-LEFT, RIGHT, TOP = 232, 24, 118  # margins in px
-COLUMN, ROW, GAP = 62, 58, 18  # a cell; GAP between pitched styles and drums
-PANEL, PANEL_HIGH, PANELS = 172, 92, 6  # the lag panels: pitch, height, how many a row
+LEFT, RIGHT, TOP = 232, 24, 136  # margins in px
+COLUMN, ROW, GAP = 62, 62, 18  # a cell; GAP between pitched styles and drums
+PANEL, PANEL_HIGH = 172, 92  # the lag panels: from one to the next, height
 DOTS = 60  # at most so many dots a cell
+LAG_REMARK = (
+    "Overlap of onsets and pitch classes, 0 to 1. Grey, black: real, p5 to p95 and mean. Blue: generated, mean."
+)
 
 
 def portrait(scenes: Mapping[str, Mapping[str, Any]], title: str, remark: str) -> str:
@@ -37,12 +40,16 @@ def portrait(scenes: Mapping[str, Mapping[str, Any]], title: str, remark: str) -
     width = max(LEFT + COLUMN * len(names) + gap + RIGHT, LEFT + 3 * PANEL)
     page = [_text(24, 36, title, 20, INK, weight=600), _text(24, 58, remark, 12, SOFT), *_legend(24, 80)]
     page += [_text(x + COLUMN / 2, TOP, _short(name), 11, INK, "middle", 600) for name, x in columns.items()]
+    for words, of in (("melodies and bands by style", False), ("drums by style", True)):
+        first = next((x for name, x in columns.items() if _is_drums(name) is of), None)
+        if first is not None:
+            page.append(_text(first + 12, TOP - 20, words, 11, SOFT))
     y = TOP + 12
     for figure in shown:
         page += _row(figure.title, figure.name, scenes, columns, y, width - RIGHT)
         y += ROW
     page.append(_text(24, y + 38, "How alike are two bars that lie so many bars apart?", 14, INK, weight=600))
-    page.append(_text(24, y + 56, "Overlap of onsets and pitch classes, 0 to 1. Real: mean and p5..p95.", 12, SOFT))
+    page.append(_text(24, y + 56, LAG_REMARK, 12, SOFT))
     y += 74
     across = max(1, int((width - 24 - RIGHT) // PANEL))
     for index, name in enumerate(names):
@@ -96,11 +103,10 @@ def _row(
         out.append(_bar(x - 13, at(real["p95"]), at(real["p5"])))
         out.append(f'<path d="M{x - 14:.1f} {at(real["mean"]):.1f}h10" stroke="{INK}" stroke-width="1.6"/>')
         values = sorted(cell["values"])
-        for index, value in enumerate(values[:: max(1, -(-len(values) // DOTS))]):
-            spread = (index * 0.618034 % 1 - 0.5) * 13  # golden steps: even, and the same every time
-            out.append(
-                f'<circle cx="{x + 9 + spread:.1f}" cy="{at(value):.1f}" r="1.3" fill="{colour}" opacity=".4"/>'
-            )
+        few = values[:: max(1, -(-len(values) // DOTS))]
+        # golden steps to the side: even, and the same every time
+        dots = "".join(f"M{x + 9 + (i * 0.618034 % 1 - 0.5) * 13:.1f} {at(v):.1f}h0" for i, v in enumerate(few))
+        out.append(f'<path d="{dots}" stroke="{colour}" stroke-width="2.6" stroke-linecap="round" opacity=".4"/>')
         out.append(f'<path d="M{x + 1:.1f} {at(ours["mean"]):.1f}h16" stroke="{colour}" stroke-width="2"/>')
     return out
 
@@ -113,20 +119,21 @@ def _bar(x: float, top: float, bottom: float) -> str:
 
 def _marks(low: float, high: float) -> tuple[float, float]:
     """Round ends of a scale that holds low..high."""
-    span = max(high - low, 1e-6)
-    step = 10 ** floor(log10(span)) / 2
-    return floor(low / step + 1e-9) * step, -floor(-high / step + 1e-9) * step
+    step = 10 ** floor(log10(max(high - low, 0.02))) / 2
+    first, last = floor(low / step + 1e-9), -floor(-high / step + 1e-9)
+    return first * step, max(last, first + 1) * step
 
 
 def _lag_panel(name: str, lags: Mapping[str, Sequence[Mapping[str, float]]], x: float, y: float) -> list[str]:
     """Similarity over the distance in bars: real band and mean, generated mean."""
     wide, high = PANEL - 40, PANEL_HIGH
     real, ours = lags["real"], lags["generated"]
+    reach = max(1, len(real))
     top = max([row["p95"] for row in real] + [row["mean"] for row in ours] + [0.2])
     _, top = _marks(0, top)
 
     def point(index: int, value: float) -> str:
-        return f"{x + 22 + (index + 0.5) * wide / LAGS:.1f},{y + 14 + high * (1 - min(value, top) / top):.1f}"
+        return f"{x + 22 + (index + 0.5) * wide / reach:.1f},{y + 14 + high * (1 - min(value, top) / top):.1f}"
 
     label = _short(name) + (" drums" if _is_drums(name) else "")
     out = [_text(x + 22, y + 8, label, 11.5, INK, weight=600)]
@@ -140,9 +147,9 @@ def _lag_panel(name: str, lags: Mapping[str, Sequence[Mapping[str, float]]], x: 
     for rows, colour in ((real, INK), (ours, INSIDE)):
         line = " ".join(point(i, row["mean"]) for i, row in enumerate(rows))
         out.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
-    for lag in (1, 4, 8, 12, 16):
-        if lag <= len(real):
-            out.append(_text(x + 22 + (lag - 0.5) * wide / LAGS, y + high + 26, str(lag), 9.5, SOFT, "middle"))
+    for lag in (1, 4, 8, 12, 16) if reach > 8 else range(1, reach + 1):
+        if lag <= reach:
+            out.append(_text(x + 22 + (lag - 0.5) * wide / reach, y + high + 26, str(lag), 9.5, SOFT, "middle"))
     return out
 
 

@@ -240,6 +240,12 @@ def measure(scene: Scene, piece: Excerpt, reference: Histograms) -> dict[str, fl
     return {row.name: found[row.name] for row in FIGURES if row.name in found and row.name not in scene.leave_out}
 
 
+def _shares(scene: Scene, piece: Excerpt) -> dict[str, FloatArray]:
+    """Histograms of a piece, without those that make no sense in the scene."""
+    found = histograms(piece).items()
+    return {name: share for name, share in found if f"{name.split()[0]}_divergence" not in scene.leave_out}
+
+
 def _pool(pieces: Sequence[Histograms]) -> dict[str, FloatArray]:
     """Mean histograms of several pieces."""
     rows: dict[str, list[FloatArray]] = {}
@@ -255,7 +261,7 @@ def spread_of(scene: Scene, real: Sequence[Real]) -> dict[str, Any]:
     figures: name -> mean, sd, p5, p95 (a figure that most excerpts lack is left out); histograms: their means; lags:
     mean, p5, p95 of the similarity at 1..LAGS bars. Divergences are measured from the excerpts of all other songs.
     """
-    shares = [histograms(row.excerpt) for row in real]
+    shares = [_shares(scene, row.excerpt) for row in real]
     by_song: dict[str, list[int]] = {}
     for index, row in enumerate(real):
         by_song.setdefault(row.song, []).append(index)
@@ -347,19 +353,20 @@ def compare(
         "bars": spread["bars"],
         "figures": found,
         "lags": {"real": spread["lags"], "generated": _lags(heard) if heard else []},
-        "pooled_divergence": _pooled(heard, real),
+        "pooled_divergence": _pooled(scene, heard, real),
     }
 
 
-def _pooled(pieces: Sequence[Excerpt], real: Sequence[Real]) -> dict[str, dict[str, float]]:
+def _pooled(scene: Scene, pieces: Sequence[Excerpt], real: Sequence[Real]) -> dict[str, dict[str, float]]:
     """Divergence of all generated pieces together from all real ones, beside that of one half of the real songs
     from the other, which no generator need beat."""
-    songs = list(dict.fromkeys(row.song for row in real))
-    half = set(songs[::2])
-    ours = _pool([histograms(piece) for piece in pieces])
-    whole = _pool([histograms(row.excerpt) for row in real])
-    one = _pool([histograms(row.excerpt) for row in real if row.song in half])
-    other = _pool([histograms(row.excerpt) for row in real if row.song not in half])
+    half = set(list(dict.fromkeys(row.song for row in real))[::2])
+    shares = [_shares(scene, row.excerpt) for row in real]
+    ours, whole = _pool([_shares(scene, piece) for piece in pieces]), _pool(shares)
+    one, other = (
+        _pool([share for share, row in zip(shares, real, strict=True) if (row.song in half) is chosen])
+        for chosen in (True, False)
+    )
     return {
         name: {
             "generated": round(divergence(ours[name], whole[name]), 4),
