@@ -66,16 +66,43 @@ METRES: dict[str, tuple[tuple[int, int, int], ...]] = {
 def test_every_note_survives_the_tokens(alphabet: peer.Alphabet, metres: tuple[tuple[int, int, int], ...]) -> None:
     piece = song(1, metres=metres)
     ids = alphabet.encode(piece)
-    assert alphabet.note[ids].sum() == len(piece.notes)
+    assert alphabet.notes[ids].sum() == len(piece.notes)
     assert alphabet.notes_kept(piece, ids) == len(piece.notes)
 
 
 def test_a_lost_note_is_seen(alphabet: peer.Alphabet) -> None:
     piece = song(2)
     ids = alphabet.encode(piece)
-    first = int(np.flatnonzero(alphabet.note[ids])[0])
+    first = int(np.flatnonzero(alphabet.notes[ids])[0])
     ids[first] += 1  # another pitch of the same kind
     assert alphabet.notes_kept(piece, ids) == len(piece.notes) - 1
+
+
+def test_byte_pairs_spell_the_same_notes_in_fewer_tokens(tmp_path: Path, alphabet: peer.Alphabet) -> None:
+    pieces = [song(seed) for seed in range(4)]
+    pairs = peer.Alphabet()
+    pairs.learn(pieces, 600)
+    assert pairs.size == 600
+    pairs.save(tmp_path / peer.ALPHABET)
+    again = peer.Alphabet(tmp_path / peer.ALPHABET)
+    for piece in [*pieces, song(9)]:
+        base = alphabet.encode(piece)
+        ids = pairs.compress(base)
+        assert len(ids) < len(base)
+        assert pairs.notes[ids].sum() == len(piece.notes)
+        assert [token for index in ids for token in pairs._spelled(int(index))] == base.tolist()
+        assert np.array_equal(again.compress(base), ids)
+    assert np.array_equal(again.prefix(piece), pairs.prefix(piece))
+    assert not pairs.charged[pairs.prefix(piece)].any()
+
+
+def test_velocities_that_nobody_played_are_all_alike(alphabet: peer.Alphabet) -> None:
+    def kinds(played: bool) -> int:
+        ids = alphabet.encode(song(3, played=played))
+        return len(np.unique(ids[alphabet.velocity[ids]]))
+
+    assert kinds(False) == 1
+    assert kinds(True) > 8
 
 
 def test_the_music_starts_in_the_first_bar(alphabet: peer.Alphabet) -> None:

@@ -9,21 +9,24 @@ Songs. The train songs of `models.music.train.gather`, drawn with the same share
 duplicates left out. The tokens are made from the `Song`, not from the file, so both models see the same notes in the
 same parts on the same bars.
 Size. Width chosen so that all weights, token and position tables counted, come to the number asked for.
-Compute. CPU seconds of one thread, for training steps and drawing windows alone: making tokens is not counted, though
-our model pays for its windows. float32 (bf16 autocast was slower here), the fused tanh-GELU, sdpa attention.
+Compute. CPU seconds of one thread, for training steps and drawing windows alone: learning byte pairs and making
+tokens is not counted, though our model pays for its windows. float32 (bf16 autocast was slower here), the fused
+tanh-GELU, sdpa attention.
 Recipe. AdamW, warm-up, cosine to 1 % over the share of the time that is used up, averaged weights, transposition by
--5..6 semitones: as for our model. Rate, batch and dropout were tried for the peer alone; dropout is 0, because a run
-of this length does not see its songs twice, and dropout would cost it a third of its steps.
+-5..6 semitones: as for our model. No dropout: a run of this length does not see its songs twice, and dropout made a
+step a third slower.
 Tokens. REMI+ with programs and time signatures; onset grid 1/12 of a quarter as ours, 16 velocities, 38 durations on
-a grid like ours. An incomplete bar becomes a bar of its own length. Every window of 512 tokens opens with the style
-and the tempo of the song, because our model knows those too.
+a grid like ours; on top of them MidiTok's byte pairs (BPE), which halve the tokens of a note. An incomplete bar
+becomes a bar of its own length. Every window of 512 tokens opens with the style and the tempo of the song, because
+our model knows those too.
 
 What is charged. All bits of a whole test song, by teacher forcing; windows overlap so that every token has at least
 half a context of past (or the whole past of the song). Not charged: BOS, style, tempo and TimeSig, for our model is
-told style, tempo, bar and beat. Per note means per note of `Song.notes`, also where REMI lost the note.
-`bits_per_note_all` charges every Velocity token. `bits_per_note` leaves out Velocity on sets that nobody played,
-where our model is not charged for velocity either: compare this one. Our model pays for micro-offsets on played sets,
-which REMI does not encode at all: there the peer says less and pays less.
+told style, tempo, bar and beat; but a TimeSig inside a byte pair is charged. Per note means per note of `Song.notes`,
+also where REMI lost the note. Songs that nobody played have one velocity for all notes here, as our model is not
+charged for velocity there: `bits_per_note` leaves their Velocity tokens out, `bits_per_note_all` charges what is left
+of them (little). Our model pays for micro-offsets on played sets, which REMI does not encode at all: there the peer
+says less and pays less.
 
 Threads: offline, one. Realtime-safe: no. MidiTok, transformers and torch are imported when they are used.
 """
@@ -75,6 +78,11 @@ BEAT_RESOLUTION = {(0, 1): 12, (1, 2): 6, (2, 4): 4, (4, 16): 1}
 """Steps per beat by length in beats: the onset grid is the finest of them, durations have 12 + 6 + 8 + 12 values."""
 VELOCITIES = 16
 NUMERATORS = {4: list(range(1, 17)), 8: list(range(1, 17))}
+FLAT_VELOCITY = 80  # of every note of a song that nobody played
+PAIRS = 0
+"""Tokens in all after learning byte pairs; 0 = REMI's own tokens."""
+PAIR_SONGS = 400  # drawn to learn byte pairs from
+PAIR_REACH = 4  # REMI tokens taken for a window, per token of context
 SPEEDS = 12  # tempo classes of the prefix, a quarter of an octave each, from 40 bpm
 TRANSPOSE = range(-5, 7)  # semitones
 
@@ -108,10 +116,19 @@ class Bar(NamedTuple):
 
 
 class Alphabet:
-    """MidiTok's REMI for our songs, and what a score of its tokens needs to know of each."""
+    """MidiTok's REMI for our songs, and what a score of its tokens needs to know of each.
 
-    def __init__(self) -> None:
+    `base` are REMI's own tokens. After `learn` the network's tokens are byte pairs of them (`compress`).
+    """
+
+    def __init__(self, stored: Path | None = None) -> None:
+        """stored: file that `save` wrote; a fresh alphabet without byte pairs by default."""
         miditok = _library("miditok")
+        self._sequence = miditok.TokSequence
+        if stored is not None:
+            self.remi = miditok.REMI(params=stored)
+            self._describe()
+            return
         styles = [f"Style_{index}" for index in range(len(STYLES) + 1)]
         speeds = [f"Speed_{index}" for index in range(SPEEDS)]
         self.remi = miditok.REMI(
@@ -126,35 +143,71 @@ class Alphabet:
                 use_time_signatures=True,
                 time_signature_range=NUMERATORS,
                 delete_equal_successive_time_sig_changes=True,
+                encode_ids_split="no",
             )
         )
+        self._describe()
+
+    def _describe(self) -> None:
         self.vocabulary: dict[str, int] = self.remi.vocab
-        self.size = len(self.vocabulary)
-        names = sorted(self.vocabulary, key=self.vocabulary.__getitem__)
-        self.types = np.array([name.split("_")[0] for name in names])
-        self.charged = ~np.isin(self.types, NOTHING_CHARGED)
-        self.velocity = self.types == "Velocity"
-        self.note = np.isin(self.types, ("Pitch", "PitchDrum"))
-        self.transposed = np.tile(np.arange(self.size), (len(TRANSPOSE), 1))
+        names = {index: name for name, index in self.vocabulary.items()}
+        self.transposed = np.tile(np.arange(len(names)), (len(TRANSPOSE), 1))
         for row, shift in enumerate(TRANSPOSE):
             for pitch in range(128):
                 there = self.vocabulary[f"Pitch_{min(127, max(0, pitch + shift))}"]
                 self.transposed[row, self.vocabulary[f"Pitch_{pitch}"]] = there
+        self.pairs: bool = self.remi.is_trained
+        self.size = len(self.remi)
+        parts = [[names[base].split("_")[0] for base in self._spelled(index)] for index in range(self.size)]
+        self.types = np.array([kinds[0] if len(kinds) == 1 else "several" for kinds in parts])
+        self.charged = np.array([not all(kind in NOTHING_CHARGED for kind in kinds) for kinds in parts])
+        self.velocity = self.types == "Velocity"
+        self.notes = np.array([sum(kind.startswith("Pitch") for kind in kinds) for kinds in parts])
+        self.pad = int(self.compress(np.array([self.vocabulary["PAD_None"]]))[0])
+
+    def _spelled(self, index: int) -> list[int]:
+        """REMI tokens of one token of the network."""
+        sequence = self._sequence(ids=[index], are_ids_encoded=self.pairs)
+        self.remi.decode_token_ids(sequence)
+        return list(sequence.ids)
+
+    def learn(self, songs: Sequence[Song], size: int) -> None:
+        """Learn byte pairs (BPE, within a bar) from some songs until there are `size` tokens."""
+        first = _library("miditok.constants").CHR_ID_START  # MidiTok writes token i as the character first + i
+        bars = []
+        for song in songs:
+            sequence = self.remi.encode(score_of(song), encode_ids=False)
+            bars.append(["".join(chr(first + token) for token in bar.ids) for bar in sequence.split_per_bars()])
+        self.remi.train(vocab_size=size, model="BPE", iterator=bars)
+        self._describe()
+
+    def save(self, path: Path) -> None:
+        """Write a JSON file for `stored`."""
+        self.remi.save(path)
+
+    def compress(self, base: Ids) -> Ids:
+        """Tokens of the network for REMI tokens."""
+        if not self.pairs or len(base) == 0:
+            return base
+        sequence = self._sequence(ids=base.tolist())
+        self.remi.encode_token_ids(sequence)
+        return np.array(sequence.ids, np.int64)
 
     def encode(self, song: Song) -> Ids:
-        """BOS and the tokens of a song."""
-        sequence = self.remi.encode(score_of(song))
+        """BOS and the REMI tokens of a song."""
+        sequence = self.remi.encode(score_of(song), encode_ids=False)
         return np.array([self.vocabulary["BOS_None"], *sequence.ids], np.int64)
 
     def prefix(self, song: Song) -> Ids:
         """What every window of the song opens with: style and tempo."""
         speed = min(SPEEDS - 1, max(0, round(4 * math.log2(float(song.tempos[0, 1]) / 40.0))))
         style = min(len(STYLES), song.style)
-        return np.array([self.vocabulary[f"Style_{style}"], self.vocabulary[f"Speed_{speed}"]], np.int64)
+        base = np.array([self.vocabulary[f"Style_{style}"], self.vocabulary[f"Speed_{speed}"]], np.int64)
+        return self.compress(base)
 
     def notes_kept(self, song: Song, ids: Ids) -> int:
-        """Notes of a song that come back from its tokens with onset, part and pitch as they were on the grid."""
-        decoded = self.remi.decode(ids[1:].tolist())
+        """Notes of a song that come back from its REMI tokens with onset, part and pitch as they were on the grid."""
+        decoded = self.remi.decode(self._sequence(ids=ids[1:].tolist(), are_ids_encoded=False))
         scale = TICKS_PER_QUARTER / decoded.ticks_per_quarter
         part_of = {part.program: index for index, part in enumerate(PARTS) if index != DRUMS}
         back = {
@@ -219,6 +272,7 @@ def score_of(song: Song) -> Any:
     )
     onsets = on_grid(song.notes[:, 0]) - origin
     lengths = np.maximum(UNIT, on_grid(song.notes[:, 4]))
+    loudness = song.notes[:, 3] if song.played else np.full(len(song.notes), FLAT_VELOCITY)
     for index, part in enumerate(PARTS):
         own = np.flatnonzero(song.notes[:, 1] == index)
         if len(own) == 0:
@@ -226,10 +280,7 @@ def score_of(song: Song) -> Any:
         own = own[np.lexsort((song.notes[own, 2], onsets[own]))]
         track = symusic.Track(part.name, part.program, index == DRUMS)
         track.notes = symusic.core.NoteTickList(
-            [
-                symusic.Note(int(onsets[i]), int(lengths[i]), int(song.notes[i, 2]), int(song.notes[i, 3]))
-                for i in own
-            ]
+            [symusic.Note(int(onsets[i]), int(lengths[i]), int(song.notes[i, 2]), int(loudness[i])) for i in own]
         )
         score.tracks.append(track)
     return score
@@ -308,22 +359,33 @@ class Windows:
         self.idle = 0.0  # CPU seconds spent on making tokens
 
     def tokens(self, index: int) -> Ids:
-        """Tokens of song number `index`."""
+        """REMI tokens of song number `index`."""
         if index not in self._tokens:
             began = time.process_time()
             self._tokens[index] = self.alphabet.encode(self.songs[index])
             self.idle += time.process_time() - began
         return self._tokens[index]
 
+    def pick(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
+        """Numbers of `count` songs, by their share."""
+        return np.searchsorted(self._cumulative, rng.random(count)).clip(0, len(self.songs) - 1)
+
+    def some(self, rng: np.random.Generator, count: int) -> list[Song]:
+        """At most `count` different songs, by their share."""
+        return [self.songs[int(index)] for index in np.unique(self.pick(rng, count))]
+
     def draw(self, rng: np.random.Generator, count: int) -> Ids:
         """(count, CONTEXT) tokens, padded at the end; songs by their share, transposed."""
-        batch = np.full((count, CONTEXT), self.alphabet.remi.pad_token_id, np.int64)
-        picks = np.searchsorted(self._cumulative, rng.random(count)).clip(0, len(self.songs) - 1)
-        for row, index in enumerate(picks):
-            ids, head = self.tokens(int(index)), self.alphabet.prefix(self.songs[int(index)])
-            start = int(rng.integers(0, max(1, len(ids) - CONTEXT // 2)))
-            piece = ids[start : start + CONTEXT - len(head)]
-            line = np.concatenate((head, self.alphabet.transposed[rng.integers(len(TRANSPOSE)), piece]))
+        batch = np.full((count, CONTEXT), self.alphabet.pad, np.int64)
+        reach = CONTEXT * (PAIR_REACH if self.alphabet.pairs else 1)
+        for row, index in enumerate(self.pick(rng, count)):
+            ids = self.tokens(int(index))
+            start = int(rng.integers(0, max(1, len(ids) - reach // 2)))
+            piece = self.alphabet.transposed[rng.integers(len(TRANSPOSE)), ids[start : start + reach]]
+            began = time.process_time()
+            line = np.concatenate((self.alphabet.prefix(self.songs[int(index)]), self.alphabet.compress(piece)))
+            self.idle += time.process_time() - began
+            line = line[:CONTEXT]
             batch[row, : len(line)] = line
         return batch
 
@@ -335,6 +397,7 @@ def train(
     minutes: float,
     parameters: int = PARAMETERS,
     size: Size | None = None,
+    pairs: int = PAIRS,
     shares: Mapping[str, float] | None = None,
     cache: str | Path | None = None,
     seed: int = 1,
@@ -346,16 +409,20 @@ def train(
     """Train for `minutes` of CPU time of one thread; returns the folder of the run. A checkpoint there is continued.
 
     data, shares, cache: as `models.music.train.train`. parameters: weights in all, met within 5 %; `size` overrides.
-    rate: peak learning rate. batch: windows a step. Raises UsageError when there is nothing to train on or the run
+    pairs: tokens in all with byte pairs (BPE), 0 = none. rate: peak learning rate. batch: windows a step. Raises
+    UsageError when there is nothing to train on or the run
     has other sizes, MissingExtraError without MidiTok, transformers or torch.
     """
     torch = _torch()
-    alphabet = Alphabet()
-    size = size or size_for(parameters, alphabet.size)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     songs, weights = gather(data, shares, cache)
+    alphabet = Alphabet(_stored(out))
     windows = Windows([song for song in songs if song.split == "train"] or songs, weights, alphabet)
+    if pairs and not alphabet.pairs:
+        alphabet.learn(windows.some(np.random.default_rng(seed), PAIR_SONGS), pairs)
+        alphabet.save(out / ALPHABET)
+    size = size or size_for(parameters, alphabet.size)
     torch.manual_seed(seed)
     network = network_of(size, dropout)
     network.train()
@@ -370,7 +437,7 @@ def train(
     )
     rng = np.random.default_rng(seed)
     facts: dict[str, Any] = {"config": size._asdict(), "step": 0, "tokens": 0, "notes": 0, "used": 0.0}
-    facts |= {"recipe": {"rate": rate, "batch": batch, "dropout": dropout, "seed": seed}}
+    facts |= {"recipe": {"rate": rate, "batch": batch, "dropout": dropout, "pairs": pairs, "seed": seed}}
     path = out / checkpoint.FILE
     if path.exists():
         kept, moments, before = checkpoint.read(path)
@@ -380,7 +447,7 @@ def train(
         optimiser.load_state_dict(optimiser.state_dict() | {"state": moments})
         average, facts = kept["average"], before
         rng.bit_generator.state = facts["random"]
-    pad = alphabet.remi.pad_token_id
+    pad = alphabet.pad
     used_before, idle, began = facts["used"], windows.idle, time.process_time()
     last_save = last_log = time.monotonic()
     losses: list[float] = []
@@ -426,12 +493,20 @@ def train(
             losses.append(float(loss.detach()) / math.log(2))
             facts["step"] += 1
             facts["tokens"] += int((drawn != pad).sum())
-            facts["notes"] += int(alphabet.note[drawn].sum())
+            facts["notes"] += int(alphabet.notes[drawn].sum())
             if facts["step"] % AVERAGE_EVERY == 0:
                 decay = min(AVERAGE_DECAY, facts["step"] / (facts["step"] + 50.0))
                 with torch.no_grad():
                     for name, value in network.state_dict().items():
                         average[name].lerp_(value, 1 - decay)
+
+
+ALPHABET = "miditok.json"
+"""MidiTok's tokenizer file in the folder of a run with byte pairs."""
+
+
+def _stored(run: Path) -> Path | None:
+    return run / ALPHABET if (run / ALPHABET).exists() else None
 
 
 def load_run(run: str | Path) -> tuple[Any, Alphabet, dict[str, Any]]:
@@ -440,7 +515,7 @@ def load_run(run: str | Path) -> tuple[Any, Alphabet, dict[str, Any]]:
     if not path.exists():
         raise UsageError(f"no {checkpoint.FILE} in {str(run)!r}: give the folder of a run of this peer")
     kept, _, facts = checkpoint.read(path)
-    alphabet = Alphabet()
+    alphabet = Alphabet(_stored(Path(run)))
     size = Size(**facts["config"])
     if size.vocabulary != alphabet.size:
         raise UsageError(f"the run has {size.vocabulary} tokens, MidiTok makes {alphabet.size} now: train again")
@@ -541,9 +616,10 @@ def evaluate(
             if limit is not None and counted >= limit:
                 break
             counted += len(song.notes)
-            ids = alphabet.encode(song)
+            base = alphabet.encode(song)
+            kept = alphabet.notes_kept(song, base)
+            ids = alphabet.compress(base)
             bits = token_bits(network, alphabet.prefix(song), ids)
-            kept = alphabet.notes_kept(song, ids)
             for sums in (sets.setdefault(song.set or place.stem, _Sum(alphabet)), total):
                 sums.add(song, ids, bits, kept)
     if not total.notes:
@@ -589,7 +665,7 @@ def time_per_note(
         "do_sample": True,
         "top_k": 0,
         "use_cache": True,
-        "pad_token_id": alphabet.remi.pad_token_id,
+        "pad_token_id": alphabet.pad,
         "attention_mask": torch.ones_like(start),
     }
 
@@ -654,6 +730,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--evaluate", metavar="RUN", help="evaluate this run, train nothing")
     parser.add_argument("--minutes", type=float, default=20.0, help="CPU minutes of training in all (default 20)")
     parser.add_argument("--parameters", type=int, default=PARAMETERS, help=f"default {PARAMETERS}")
+    parser.add_argument("--pairs", type=int, default=PAIRS, help="tokens in all after BPE; 0 = none (default)")
     parser.add_argument("--rate", type=float, default=PEAK_RATE, help=f"peak learning rate (default {PEAK_RATE})")
     parser.add_argument("--batch", type=int, default=BATCH, help=f"windows a step (default {BATCH})")
     parser.add_argument("--dropout", type=float, default=DROPOUT)
@@ -671,6 +748,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.out,
         minutes=options.minutes,
         parameters=options.parameters,
+        pairs=options.pairs,
         cache=options.cache,
         seed=options.seed,
         rate=options.rate,
