@@ -1,8 +1,8 @@
 """Originality: which phrases of a piece stand in the training songs, how long they are, and whose they are.
 
-`check` finds the copied phrases of a Score or Song; `Guard` says, note by note while the model plays, whether the next
-note would make a copied phrase longer than allowed. Both ask an `Index` of the training songs that ships beside the
-weights (`models/zoo/originality`), built by `python -m models.music.originality` (see `originality_build`).
+`check` finds the copied phrases of a Score or Song; `Guard` says, note by note while the model plays, whether the
+next note would make a copied phrase longer than allowed. Both ask an `Index` of the training songs that ships beside
+the weights (`models/zoo/originality`), built by `python -m models.music.originality` (see `originality_build`).
 
 What is compared. Every part is one line: the highest note of each onset (notes within SAME_ONSET ticks are one
 onset). A note is "the same" when its interval from the note before is the same and its inter-onset interval relates
@@ -10,16 +10,17 @@ to the one before it in the same way (five classes); so a copy is found in any k
 different swing. Drums are left out: a beat is nobody's property.
 
 What is found. Every copied run of SURE or more notes is found with its true length (a wrong note at its end passes
-once in 16 times), unless all of it is common: grams (8 notes) that stand in COMMON_SONGS or more training songs belong
-to everybody, such as scales, repeated notes and broken chords. Shorter runs are found by luck.
+once in 16 times), unless all of it is common: grams (8 notes) that stand in COMMON_SONGS or more training songs
+belong to everybody, such as scales, repeated notes and broken chords. Shorter runs are found by luck.
 
 How long a run counts. `notes` is its length. `own_notes` counts its different, not common grams, and 7 for the notes
 that the first of them reaches back: figures that go round and round, or that everybody plays, count once or not at
-all. A piece is accused, and a live note refused, by own_notes.
+all. A piece is accused, and a live note refused, by own_notes. From how many on a piece is accused depends on its
+length, as chance finds longer copies in longer pieces: see `thresholds` of the index.
 
-What the index holds. No notes: 32-bit hashes of 8-note grams (the rarest of every STRIDE) with their places, and 4 bits
-of hash a note to follow a copy by. That cannot be played, and 4 bits are less than a note says; it is no encryption:
-who holds a tune can find it in there, which is the purpose.
+What the index holds. No notes: 32-bit hashes of 8-note grams (the rarest of every STRIDE) with their places, and 4
+bits of hash a note to follow a copy by. That cannot be played, and 4 bits are less than a note says; it is no
+encryption: who holds a tune can find it in there, which is the purpose, and who guesses well could guess on.
 
 Sampling every STRIDE-th gram at least, as winnowing does (Schleimer, Wilkerson, Aiken: Winnowing, SIGMOD 2003), makes
 the promise of SURE; as a query looks up all its grams, one side may be sampled more thinly.
@@ -63,7 +64,6 @@ SHIPPED = Path(__file__).parents[1] / "zoo" / "originality"
 
 _RING = 1024  # notes a part that a guard remembers; a power of two
 _REACH = 64  # notes that it looks back
-_FAR = 1 << 30  # `check` looks back as far as the line goes
 _MOST_RUNS = 20_000
 _SHOWN = 20
 
@@ -84,10 +84,11 @@ class Line:
 class Index:
     """Hashes of the training songs. Places count the notes of all lines, one line after another.
 
-    hashes (a,) uint32, sorted, and places (a,) uint32: the grams that are looked up, and the place of their last note.
-    checks (n/2,) uint8: 4 bits a place. common (c,) uint32, sorted: grams that everybody uses. starts (l+1,) uint32:
-    first place of each line; owners (l,) uint16: its song; parts (l,) uint8: its part. songs: (set, id, title).
-    threshold: own notes from which on a piece is accused.
+    hashes (a,) uint32, sorted, and places (a,) uint32: the grams that are looked up, and the place of their last
+    note. checks (n/2,) uint8: 4 bits a place. common (c,) uint32, sorted: grams that everybody uses. starts (l+1,)
+    uint32: first place of each line; owners (l,) uint16: its song; parts (l,) uint8: its part. songs: (set, id,
+    title). thresholds: rows (notes of a piece, own notes), rising from 0: a piece of so many notes or more is accused
+    from so many own notes on.
     """
 
     hashes: IntArray
@@ -98,8 +99,12 @@ class Index:
     owners: IntArray
     parts: IntArray
     songs: tuple[tuple[str, str, str], ...]
-    threshold: int
+    thresholds: tuple[tuple[int, int], ...]
     facts: dict[str, Any] = field(default_factory=dict)
+
+    def threshold(self, notes: int) -> int:
+        """Own notes from which on a piece of `notes` notes, counted over its lines, is accused."""
+        return next(own for least, own in reversed(self.thresholds) if least <= notes)
 
     def line_at(self, place: int) -> int:
         """Number of the line that `place` belongs to."""
@@ -114,8 +119,8 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A copied phrase. part: line of the piece; start, end: ticks of its first and last onset; source: whose it is;
-    source_note: number (from 0) of its first note in the source's line."""
+    """A copied phrase. part: line of the piece; start, end: ticks of its first and last onset; source: {set, id,
+    title, part}, whose it is; source_note: number, from 0, of its first note in the source's line."""
 
     notes: int
     own_notes: int
@@ -125,31 +130,50 @@ class Copy:
     source: dict[str, str]
     source_note: int
 
+    @property
+    def counted(self) -> int:
+        """Its length in notes, or own_notes where less than half of it is its own."""
+        return self.notes if 2 * self.own_notes >= self.notes else self.own_notes
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """What `check` found.
 
-    longest_copied_notes: notes of the longest phrase with own_notes of at least `threshold`; where there is none, the
-    most own_notes of any phrase (0 = none found). accused: whether that reaches the threshold. nearest: source of
-    that phrase. share_copied: share of the lines' notes, 0..1, in phrases that reach the threshold. copies: longest first.
+    copies: all copied phrases, most own notes first. threshold: own notes from which on this piece is accused.
+    share_copied: share 0..1 of the lines' notes that stand in phrases which reach the threshold.
     """
 
-    longest_copied_notes: int
-    threshold: int
-    nearest: dict[str, str] | None
-    share_copied: float
     copies: tuple[Copy, ...]
+    threshold: int
+    share_copied: float
+
+    @property
+    def longest_copied_notes(self) -> int:
+        """Counted notes of the phrase with the most own notes; 0 where nothing was found."""
+        return self.copies[0].counted if self.copies else 0
+
+    @property
+    def own_notes(self) -> int:
+        """Own notes of that phrase."""
+        return self.copies[0].own_notes if self.copies else 0
+
+    @property
+    def nearest(self) -> dict[str, str] | None:
+        """Its source: {set, id, title, part}."""
+        return self.copies[0].source if self.copies else None
 
     @property
     def accused(self) -> bool:
-        return self.longest_copied_notes >= self.threshold
+        """Whether it is too long to be chance."""
+        return self.own_notes >= self.threshold
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: all fields, `accused`, and of the copies those that reach the threshold, the first 20."""
+        """For JSON: the properties above and, as `copies`, the first 20 phrases that reach the threshold."""
         shown = [asdict(copy) for copy in self.copies if copy.own_notes >= self.threshold][:_SHOWN]
         return {
             "longest_copied_notes": self.longest_copied_notes,
+            "own_notes": self.own_notes,
             "nearest": self.nearest,
             "accused": self.accused,
             "threshold": self.threshold,
@@ -175,13 +199,16 @@ def load_index(folder: str | Path = SHIPPED) -> Index:
         digest = hashlib.sha256(blob).hexdigest()
         if facts["kind"] != "originality" or facts["version"] != VERSION or facts["sha256"] != digest:
             raise ModelError(
-                f"{str(folder)!r} holds kind {facts['kind']!r}, version {facts['version']!r}, sha256 {digest[:12]}...; "
-                f"its index.json promises {facts['sha256'][:12]}... and this program reads version {VERSION}: "
+                f"{str(folder)!r} holds a {facts['kind']!r} index, version {facts['version']!r}, sha256 "
+                f"{digest[:12]}...; index.json says {facts['sha256'][:12]}..., this program reads version {VERSION}: "
                 "install the package again, or build the index with python -m models.music.originality"
             )
         arrays = {name: np.array(value) for name, value in load(blob).items()}
         return Index(
-            **arrays, songs=tuple((a, b, c) for a, b, c in songs), threshold=int(facts["threshold"]), facts=facts
+            **arrays,
+            songs=tuple((a, b, c) for a, b, c in songs),
+            thresholds=tuple((int(notes), int(own)) for notes, own in facts["thresholds"]),
+            facts=facts,
         )
     except OSError as error:
         raise ModelError(
@@ -242,21 +269,20 @@ def check(piece: Score | Song | Sequence[Line], index: Index | None = None) -> R
     """
     index = index or load_index()
     lines = lines_of(piece) if isinstance(piece, (Score, Song)) else list(piece)
+    total = sum(len(line.onsets) for line in lines)
+    threshold = index.threshold(total)
     copies: list[Copy] = []
-    total, copied = 0, 0
+    copied = 0
     for line in lines:
         found = _copies(line, index)
         copies.extend(found)
         inside = np.zeros(len(line.onsets), bool)
         for copy in found:
-            if copy.own_notes >= index.threshold:
+            if copy.own_notes >= threshold:
                 inside |= (line.onsets >= copy.start) & (line.onsets <= copy.end)
-        total += len(inside)
         copied += int(inside.sum())
-    copies.sort(key=lambda copy: (-min(copy.own_notes, index.threshold), -copy.notes, -copy.own_notes))
-    best = copies[0] if copies else None
-    longest = 0 if best is None else best.notes if best.own_notes >= index.threshold else best.own_notes
-    return Report(longest, index.threshold, best.source if best else None, copied / max(1, total), tuple(copies))
+    copies.sort(key=lambda copy: (-copy.own_notes, -copy.notes))
+    return Report(tuple(copies), threshold, copied / max(1, total))
 
 
 def _copies(line: Line, index: Index) -> list[Copy]:
@@ -265,10 +291,10 @@ def _copies(line: Line, index: Index) -> list[Copy]:
     gram, earlier = np.zeros(n, np.int64), np.zeros(n, np.int64)
     ranges = np.zeros((n, kernels.RANGES), np.int32)
     kernels.write_line(token, other, gram, earlier, ranges, index.hashes, index.common)
-    out = np.zeros((_MOST_RUNS, 4), np.int64)
+    out = np.zeros((_MOST_RUNS, 3), np.int64)
     count = kernels.find_runs(token, other, earlier, ranges, index.places, index.checks, out)
     copies = []
-    for first, last, place, _ in out[:count].tolist():
+    for first, last, place in out[:count].tolist():
         middle = index.line_at(place + (last - first) // 2)
         begin, end = int(index.starts[middle]), int(index.starts[middle + 1])
         cut = max(0, begin + 2 - place)  # by chance, a run may go on over the end of its source
@@ -300,8 +326,8 @@ class Guard:
     be the end of a copied run with more than `longest` own notes. part: number in PART_NAMES (drums are always
     allowed); tick: onset, not falling within a part; pitch: 0..127.
 
-    `snapshot` and `restore` cost the same at any length: a snapshot marks how much of one history counts, so it is void
-    once an older one was restored and other notes were fed.
+    `snapshot` and `restore` cost the same at any length: a snapshot marks how much of one history counts, so it is
+    void once an older one was restored and other notes were fed.
 
     Raises UsageError when `longest` is outside SURE - 1 .. 63. Threads: one. Realtime-safe: yes, once compiled (the
     first Guard of a process compiles or loads the kernels).
@@ -342,9 +368,7 @@ class Guard:
 
     def copied(self, part: int, tick: int, pitch: int) -> tuple[int, int]:
         """(own notes, place in the index) of the copied run that this note would end; (0, -1) without one."""
-        own, place = kernels.try_note(
-            self._marks, self._notes, part, tick, pitch, SAME_ONSET, _REACH, self._index
-        )
+        own, place = kernels.try_note(self._marks, self._notes, part, tick, pitch, SAME_ONSET, _REACH, self._index)
         return int(own), int(place)
 
     def allows(self, part: int, tick: int, pitch: int) -> bool:

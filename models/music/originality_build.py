@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,24 +27,31 @@ from aigc_music.files.midi import read_score
 
 from . import originality_kernels as kernels
 from .corpus import Song, load_set, near_duplicates
-from .originality import COMMON_SONGS, SAME_ONSET, STRIDE, SURE, VERSION, Index, Line, check, lines_of, load_index
+from .originality import COMMON_SONGS, STRIDE, SURE, VERSION, Guard, Index, Line, check, line_of, lines_of
 from .originality_kernels import GRAM
 
-__all__ = ["build", "build_folder", "excerpt", "measure_copies", "measure_fresh", "random_walk", "save"]
+__all__ = ["build", "build_folder", "disguise", "excerpt", "measure_copies", "measure_fresh", "random_walk", "save"]
 
-THRESHOLD = 20
-"""Own notes from which on a piece is accused; chosen from `measure_fresh`, see the figures in index.json."""
+THRESHOLDS = ((0, 16), (96, 17), (128, 18), (192, 19), (256, 20))
+"""Notes of a piece -> own notes from which on it is accused: chosen so that of pieces of any length that copied
+nothing about one in a hundred is accused (`measure_chance`; figures in index.json)."""
 
 ARRAYS = ("hashes", "places", "checks", "common", "starts", "owners", "parts")
 MOST_PLACES = 16  # of one gram in one song
 EXCERPTS = 200
+LENGTHS = (64, 128, 256, 512, 1024)
+SAME_TUNE = 30
+SHARED_TUNES = ("jsb_chorales", "open_hymnal")  # many settings of one tune: what is found there is copied indeed
 FACTORS = (0.5, 0.613, 0.75, 0.9, 1.1, 4 / 3, 1.37, 1.5, 1.7321, 2.0, 2.718)
 
 
 def build(
-    songs: Sequence[Song], titles: Mapping[tuple[str, str], str] | None = None, *, threshold: int = THRESHOLD
+    songs: Sequence[Song],
+    titles: Mapping[tuple[str, str], str] | None = None,
+    *,
+    thresholds: tuple[tuple[int, int], ...] = THRESHOLDS,
 ) -> Index:
-    """An Index of these songs. titles: (set, id) -> title and maker. UsageError when no song has a line of SURE notes."""
+    """An Index of these songs. titles: (set, id) -> title and maker. UsageError when no line has SURE notes."""
     lines: list[tuple[int, Line]] = [
         (number, line) for number, song in enumerate(songs) for line in lines_of(song) if len(line.onsets) >= SURE
     ]
@@ -77,7 +84,7 @@ def build(
         owners=np.array([number for number, _ in lines], np.uint16),
         parts=np.array([PART_NAMES.index(line.name) for _, line in lines], np.uint8),
         songs=tuple((song.set, song.name, (titles or {}).get((song.set, song.name), "")) for song in songs),
-        threshold=threshold,
+        thresholds=thresholds,
     )
 
 
@@ -92,7 +99,7 @@ def _how_often(grams: NDArray[np.int64], owner: NDArray[np.int64]) -> tuple[NDAr
     return values[songs >= COMMON_SONGS], result
 
 
-def save(index: Index, folder: str | Path, facts: Mapping[str, Any]) -> Path:
+def save(index: Index, folder: str | Path, facts: dict[str, Any]) -> Path:
     """Write an index folder; `facts` go into index.json beside version, rules, sizes and checksum."""
     from safetensors.numpy import save as to_bytes
 
@@ -105,7 +112,7 @@ def save(index: Index, folder: str | Path, facts: Mapping[str, Any]) -> Path:
         "kind": "originality",
         "version": VERSION,
         "sha256": hashlib.sha256(blob).hexdigest(),
-        "threshold": index.threshold,
+        "thresholds": index.thresholds,
         "songs": len(index.songs),
         "lines": len(index.owners),
         "notes": int(index.starts[-1]),
@@ -113,8 +120,9 @@ def save(index: Index, folder: str | Path, facts: Mapping[str, Any]) -> Path:
         "common_grams": len(index.common),
         "bytes": len(blob),
     }
-    texts = {"songs.json": f"[\n{rows}\n]\n", "index.json": json.dumps(card | dict(facts), indent=1, ensure_ascii=False)}
-    for name, data in {"index.safetensors": blob, **{name: text.encode() for name, text in texts.items()}}.items():
+    text = json.dumps(card | facts, indent=1, ensure_ascii=False)
+    files = {"index.safetensors": blob, "songs.json": f"[\n{rows}\n]\n".encode(), "index.json": f"{text}\n".encode()}
+    for name, data in files.items():
         with atomic_write(folder / name) as file:
             file.write(data)
     return folder
@@ -137,8 +145,8 @@ def excerpt(rng: np.random.Generator, line: Line, shortest: int = 16, longest: i
     return int(rng.integers(0, len(line.onsets) - length + 1)), length
 
 
-def disguise(rng: np.random.Generator, line: Line, first: int, length: int) -> tuple[Score, int]:
-    """A phrase, transposed and stretched, between notes of a random walk; (score, tick at which it begins)."""
+def disguise(rng: np.random.Generator, line: Line, first: int, length: int) -> Score:
+    """`length` notes of a line from `first` on, transposed and stretched, between two random walks of 20 notes."""
     factor = float(rng.choice(FACTORS))
     pitches = line.pitches[first : first + length]
     shift = int(rng.integers(max(-11, -int(pitches.min())), min(11, 127 - int(pitches.max())) + 1))
@@ -147,45 +155,149 @@ def disguise(rng: np.random.Generator, line: Line, first: int, length: int) -> t
     begin = int(before[0][-1]) + 600
     ticks = np.concatenate((before[0], begin + onsets, begin + onsets[-1] + 600 + after[0]))
     tune = np.concatenate((before[1], pitches + shift, after[1]))
-    track = Track("tune", None, [Note(tick, pitch, 80, 60) for tick, pitch in zip(ticks.tolist(), tune.tolist(), strict=True)])
-    return Score([track]), begin
+    notes = [Note(tick, pitch, 80, 60) for tick, pitch in zip(ticks.tolist(), tune.tolist(), strict=True)]
+    return Score([Track("tune", None, notes)])
 
 
-def measure_copies(index: Index, songs: Sequence[Song], count: int = EXCERPTS, seed: int = 1) -> dict[str, Any]:
-    """Hide `count` phrases of 16 to 64 notes of the songs' top lines in random walks, and look for them.
+def measure_copies(
+    index: Index, songs: Sequence[Song], count: int = EXCERPTS, seed: int = 1, longest: int = SURE - 1
+) -> dict[str, Any]:
+    """Hide `count` phrases of 16 to 64 notes of the songs' first lines in random walks, and look for them.
 
-    Sets take turns. found: own notes reach the threshold; length_right: within 2 notes; source_right: the song is
-    named, or is among those that hold the same phrase just as long (twin).
+    Sets take turns. Shares of the phrases: length_right, the counted length is within 2 notes; source_first, the song
+    is the nearest; source_named, it is among the songs that hold the phrase as long as the nearest does, within 2
+    notes; accused, own notes reach the threshold. guard_most: the longest copied run, in own notes, that a Guard of
+    `longest` let pass.
     """
     rng = np.random.default_rng(seed)
     by_set: dict[str, list[Song]] = {}
     for song in songs:
         by_set.setdefault(song.set, []).append(song)
-    rows: list[dict[str, Any]] = []
     sets = list(by_set)
-    while len(rows) < count:
-        song = by_set[sets[len(rows) % len(sets)]][0]
-        song = by_set[song.set][int(rng.integers(len(by_set[song.set])))]
-        lines = [line for line in lines_of(song) if len(line.onsets) >= 20]
+    guard = Guard(index, longest)
+    hits = dict.fromkeys(("length_right", "source_first", "source_named", "accused"), 0)
+    done, let_pass = 0, 0
+    while done < count:
+        among = by_set[sets[done % len(sets)]]
+        song = among[int(rng.integers(len(among)))]
+        lines = [line for line in lines_of(song) if len(line.onsets) >= SURE + 7]
         if not lines:
             continue
-        line = lines[0]
-        first, length = excerpt(rng, line)
-        score, _ = disguise(rng, line, first, length)
+        done += 1
+        first, length = excerpt(rng, lines[0])
+        score = disguise(rng, lines[0], first, length)
         report = check(score, index)
-        same = [copy for copy in report.copies if copy.notes >= report.copies[0].notes - 2]
-        rows.append(
-            {
-                "set": song.set,
-                "id": song.name,
-                "first": first,
-                "length": length,
-                "reported": report.longest_copied_notes,
-                "notes": report.copies[0].notes if report.copies else 0,
-                "own": report.copies[0].own_notes if report.copies else 0,
-                "found": report.accused,
-                "named": bool(report.nearest and report.nearest["id"] == song.name),
-                "twin": any(copy.source["id"] == song.name for copy in same),
-            }
-        )
-    return {"rows": rows}
+        hits["length_right"] += abs(report.longest_copied_notes - length) <= 2
+        hits["accused"] += report.accused
+        near = [copy.source for copy in report.copies if copy.notes >= report.copies[0].notes - 2]
+        right = [(source["set"], source["id"]) == (song.set, song.name) for source in near]
+        hits["source_first"] += bool(right) and right[0]
+        hits["source_named"] += any(right)
+        guard.reset()
+        for note in score.tracks[0].notes:
+            if guard.allows(0, note.tick, note.pitch):
+                let_pass = max(let_pass, guard.copied(0, note.tick, note.pitch)[0])
+                guard.feed(0, note.tick, note.pitch)
+            else:
+                guard.reset()  # as if the player had gone elsewhere
+    shares = {name: round(hit / count, 3) for name, hit in hits.items()}
+    return {"phrases": count, **shares, "guard_longest": longest, "guard_most": let_pass}
+
+
+def measure_fresh(index: Index, pieces: Iterable[Song | Score | Sequence[Line]]) -> dict[str, Any]:
+    """Own notes of the longest copied phrase over pieces: median, 90 %, 99 %, most; how many pieces are accused."""
+    reports = [check(piece, index) for piece in pieces]
+    own = np.array([report.own_notes for report in reports] or [0])
+    median, most_of, nearly_all = np.percentile(own, (50, 90, 99), method="higher").tolist()
+    return {
+        "pieces": len(reports),
+        "own_notes": {"median": median, "p90": most_of, "p99": nearly_all, "most": int(own.max())},
+        "accused": sum(report.accused for report in reports),
+    }
+
+
+def measure_chance(index: Index, pieces: Iterable[Song], lengths: Sequence[int] = LENGTHS) -> dict[str, float]:
+    """Share of pieces of so many notes that are accused, cut out of the lines of songs that were not learned from.
+
+    Songs with a phrase of SAME_TUNE or more own notes are left out: they hold a training tune under another name.
+    """
+    lines = [
+        line
+        for song in pieces
+        if check(song, index).own_notes < SAME_TUNE
+        for line in lines_of(song)
+        if len(line.onsets) >= min(lengths)
+    ]
+    result = {}
+    for length in lengths:
+        verdicts = [
+            check([Line("", line.onsets[at : at + length], line.pitches[at : at + length])], index).accused
+            for line in lines
+            for at in range(0, len(line.onsets) - length + 1, length)
+        ]
+        result[f"{length} notes, of {len(verdicts)}"] = round(float(np.mean(verdicts or [False])), 4)
+    return result
+
+
+# -- all of it ---------------------------------------------------------------------------------------------------
+
+METHOD: Mapping[str, Any] = {
+    "lines": "highest note of each onset, one line a part; keyboard bass apart; no drums",
+    "token": "interval in semitones, ratio of inter-onset intervals in 5 classes",
+    "gram_notes": GRAM + 2,
+    "sampling": f"the rarest of every {STRIDE} grams, at most {MOST_PLACES} places of one gram in a song",
+    "surely_found_from_notes": SURE,
+    "common": f"grams in {COMMON_SONGS} or more songs accuse nobody",
+    "accused": "by own notes: different grams of one copied run that are not common, and 7; see thresholds",
+    "holds": "32-bit hashes of grams, 4 bits of hash a note; no notes",
+}
+
+
+def build_folder(
+    data: str | Path, out: str | Path, *, cache: str | Path | None = None, generated: str | Path | None = None
+) -> dict[str, Any]:
+    """Build the index of the sets that the shipped music model learns from, measure it, write it; returns index.json.
+
+    data: folder of music_NAME.zip; out: folder to write. generated: folder of MIDI files made by the shipped model,
+    for the figures. FileError when a set is missing.
+    """
+    from .card import data_rows
+    from .train import SHARES
+
+    data = Path(data)
+    songs = [song for name in SHARES for song in load_set(data / f"music_{name}.zip", cache)]
+    songs = [song for song in songs if lines_of(song)]  # drums alone have none
+    learned = [song for song in songs if song.split == "train"]
+    index = build(learned, _titles(data, SHARES))
+    skip = near_duplicates(data)
+    unseen = [song for song in songs if song.split != "train" and (song.set, song.name) not in skip]
+    fresh: dict[str, list[Any]] = {
+        f"{name}, not trained on": [song for song in unseen if song.set == name] for name in SHARES
+    }
+    for name in ("js_fakes", "nottingham"):
+        if (data / f"music_{name}.zip").exists():
+            fresh[name] = list(load_set(data / f"music_{name}.zip", cache))
+    rng = np.random.default_rng(1)
+    fresh["random walks of 500 notes"] = [[line_of("walk", *random_walk(rng, 500))] for _ in range(500)]
+    if generated is not None:
+        fresh["generated by the shipped model"] = [read_score(path) for path in sorted(Path(generated).glob("*.mid"))]
+    figures = {
+        "copies": measure_copies(index, learned),
+        "fresh": {name: measure_fresh(index, pieces) for name, pieces in fresh.items() if pieces},
+        "accused_by_chance": measure_chance(index, [song for song in unseen if song.set not in SHARED_TUNES]),
+    }
+    shares = [{key: row[key] for key in ("set", "licence", "credit", "train_songs")} for row in data_rows(learned)]
+    save(index, out, {"method": METHOD, "data": shares, "figures": figures})
+    return dict(json.loads((Path(out) / "index.json").read_text("utf-8")))
+
+
+def _titles(data: Path, sets: Iterable[str]) -> dict[tuple[str, str], str]:
+    """(set, id) -> 'title, maker' of every song, as far as meta.jsonl says."""
+    titles = {}
+    for name in sets:
+        with zipfile.ZipFile(data / f"music_{name}.zip") as archive:
+            for text in archive.read("meta.jsonl").decode("utf-8").splitlines():
+                row = json.loads(text)
+                said = (row.get("title"), row.get("composer") or row.get("artist"))
+                titles[name, row["id"]] = ", ".join(" ".join(part.split()) for part in said if part)
+    return titles

@@ -23,8 +23,8 @@ import numpy as np
 from numba import njit
 
 __all__ = [
-    "GRAM", "NO_TOKEN", "RANGES", "check_line", "choose", "feed_note", "find_runs", "gram_at", "grams_of", "own_grams",
-    "tokens_of", "try_note", "write_line",
+    "GRAM", "NO_TOKEN", "RANGES", "check_line", "choose", "feed_note", "find_runs", "gram_at", "grams_of",
+    "own_grams", "tokens_of", "try_note", "write_line",
 ]  # fmt: skip
 
 GRAM = 6
@@ -155,8 +155,9 @@ def is_common(common: Any, gram: int) -> bool:
 
 @njit(cache=True)
 def write_note(
-    token: Any, other: Any, gram: Any, earlier: Any, ranges: Any, i: int, mask: int, reach: int, hashes: Any, common: Any
-) -> None:
+    token: Any, other: Any, gram: Any, earlier: Any, ranges: Any, i: int, mask: int, reach: int, hashes: Any,
+    common: Any,
+) -> None:  # fmt: skip
     """Fill in what is known of note i once its token is: gram, where it was last heard, entries of the index.
 
     gram: -1 = none. earlier: note with the same gram among the last `reach`, else -1; a common gram has itself there,
@@ -218,7 +219,7 @@ def longest_at(
         for variant in range(VARIANTS):
             begin, end = ranges[j & mask, 2 * variant], ranges[j & mask, 2 * variant + 1]
             for entry in range(begin, end):
-                shift = np.int64(places[entry]) - j
+                shift: Any = np.int64(places[entry]) - j
                 first = i + 1
                 while first - 1 >= 2 and i - first < reach and same_note(checks, token, other, (first - 1) & mask,
                                                                          first - 1 + shift):  # fmt: skip
@@ -232,18 +233,16 @@ def longest_at(
 
 
 @njit(cache=True)
-def find_runs(
-    token: Any, other: Any, earlier: Any, ranges: Any, places: Any, checks: Any, out: Any
-) -> int:
-    """All copied runs of a line -> rows (first token, last token, place of the first, own grams) of `out`; their number.
+def find_runs(token: Any, other: Any, earlier: Any, ranges: Any, places: Any, checks: Any, out: Any) -> int:
+    """All copied runs of a line, as rows (first token, last token, place of the first) of `out`; their number.
 
-    Each run is told at its first entry in the index. What does not fit into `out` is dropped.
+    What does not fit into `out` is dropped.
     """
     n, count = len(token), 0
     for i in range(GRAM + 1, n):
         for variant in range(VARIANTS):
             for entry in range(ranges[i, 2 * variant], ranges[i, 2 * variant + 1]):
-                shift = np.int64(places[entry]) - i
+                shift: Any = np.int64(places[entry]) - i
                 first = i
                 while first >= 2 and same_note(checks, token, other, first, first + shift):
                     first -= 1
@@ -261,7 +260,6 @@ def find_runs(
                 if known or count == len(out):
                     continue
                 out[count, 0], out[count, 1], out[count, 2] = first, last, first + shift
-                out[count, 3] = own_grams(earlier, first, last, -1)
                 count += 1
     return count
 
@@ -293,8 +291,8 @@ def try_note(
 ) -> tuple[int, int]:
     """(own notes, place) of the copied run that a note would end; marks stay, only free ring places are written.
 
-    marks[part]: notes in the ring; first tick, last tick and highest pitch of the onset that is still open (pitch -1 =
-    none). A note within `same` ticks of the open onset joins it, and counts when it is its highest.
+    marks[part]: notes in the ring; first tick, last tick and highest pitch of the onset that is still open (pitch
+    -1 = none). A note within `same` ticks of the open onset joins it, and counts when it is its highest.
     """
     count, first, last, top = marks[part]
     if top < 0:
@@ -308,7 +306,8 @@ def try_note(
         i = count + 1
     place_note(notes, part, i, tick, pitch, reach, index)
     mask = notes[0].shape[1] - 1
-    return longest_at(notes[2][part], notes[3][part], notes[5][part], notes[6][part], i, mask, reach, index[1], index[2])
+    _, _, token, other, _, earlier, ranges = notes
+    return longest_at(token[part], other[part], earlier[part], ranges[part], i, mask, reach, index[1], index[2])
 
 
 @njit(cache=True)
