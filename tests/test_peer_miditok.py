@@ -192,6 +192,8 @@ def test_a_run_trains_goes_on_and_is_measured(tmp_path: Path, alphabet: peer.Alp
     assert 0 < facts["notes"] < facts["tokens"]
     steps = [json.loads(line)["step"] for line in (run / "log.jsonl").read_text().splitlines() if "step" in line]
     assert steps == sorted(steps)
+    with pytest.raises(UsageError, match="begun"):
+        peer.train([tmp_path / "songs"], run, minutes=1, size=size, batch=3, quiet=True)
     with pytest.raises(UsageError, match="sizes"):
         peer.train([tmp_path / "songs"], run, minutes=1, size=size._replace(width=16), quiet=True)
 

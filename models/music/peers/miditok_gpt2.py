@@ -16,9 +16,9 @@ Recipe. AdamW, warm-up, cosine to 1 % over the share of the time that is used up
 -5..6 semitones: as for our model. No dropout: a run of this length does not see its songs twice, and dropout made a
 step a third slower.
 Tokens. REMI+ with programs and time signatures; onset grid 1/12 of a quarter as ours, 16 velocities, 38 durations on
-a grid like ours; on top of them MidiTok's byte pairs (BPE), which halve the tokens of a note. An incomplete bar
-becomes a bar of its own length. Every window of 512 tokens opens with the style and the tempo of the song, because
-our model knows those too.
+a grid like ours. An incomplete bar becomes a bar of its own length. Every window of 512 tokens opens with the style
+and the tempo of the song, because our model knows those too. `--pairs N` adds MidiTok's byte pairs (BPE), which make
+half as many tokens of a note but need longer training: after a minute they were behind.
 
 What is charged. All bits of a whole test song, by teacher forcing; windows overlap so that every token has at least
 half a context of past (or the whole past of the song). Not charged: BOS, style, tempo and TimeSig, for our model is
@@ -443,6 +443,8 @@ def train(
         kept, moments, before = checkpoint.read(path)
         if before["config"] != facts["config"]:
             raise UsageError(f"the run in {str(out)!r} has sizes {before['config']}: give another folder, or those")
+        if before["recipe"] != facts["recipe"]:
+            raise UsageError(f"the run in {str(out)!r} was begun with {before['recipe']}: go on with the same")
         network.load_state_dict(kept["network"])
         optimiser.load_state_dict(optimiser.state_dict() | {"state": moments})
         average, facts = kept["average"], before
