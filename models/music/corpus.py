@@ -19,7 +19,7 @@ import os
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ from aigc_music.files.midi import read_score
 
 from .representation import UNIT, beat_of, onset_arrays
 
-__all__ = ["Song", "load_corpus", "load_set", "near_duplicates", "song_of_score"]
+__all__ = ["Song", "Source", "load_corpus", "load_set", "near_duplicates", "song_of_score"]
 
 MELODY, COUNTER, INNER, BASS, KEYS = (PART_NAMES.index(n) for n in ("melody", "counter", "inner", "bass", "keys"))
 BASS_BELOW = 50
@@ -318,12 +318,15 @@ def estimate_chords(notes: IntArray, metres: IntArray, *, per_beat: bool) -> Int
 # -- sets --------------------------------------------------------------------------------------------------------
 
 
-class _Source:
+class Source:
     """A folder or zip, read the same way."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.zip = zipfile.ZipFile(path) if path.is_file() else None
+        try:
+            self.zip = zipfile.ZipFile(path) if path.is_file() else None
+        except zipfile.BadZipFile as error:
+            raise FileError(f"{str(path)!r} is not a zip file ({error}): pack it again, or give a folder") from error
 
     def names(self) -> list[str]:
         if self.zip:
@@ -341,13 +344,18 @@ class _Source:
 
 
 def load_set(path: str | Path, cache: str | Path | None = None) -> list[Song]:
-    """All songs of a set, a folder, a zip or one MIDI file. FileError when there is nothing to read.
+    """All songs of a set, a folder, a zip, one MIDI file or one file of arrays (dataset.py). FileError when there is
+    nothing to read.
 
     With `cache` (a folder) the arrays are kept there under the hash of path, size and time, and read back next time.
     """
     path = Path(path)
     if not path.exists():
         raise FileError(f"no file or folder {str(path)!r}: give a MIDI file, a folder or zip of them, or a set")
+    if path.suffix == ".safetensors":
+        from .dataset import read_songs
+
+        return read_songs(path)
     stored = None
     if cache is not None and path.is_file():
         stat = path.stat()
@@ -385,7 +393,7 @@ def _read_songs(path: Path) -> Iterator[Song]:
         if song:
             yield song
         return
-    source = _Source(path)
+    source = Source(path)
     set_name = path.stem.removeprefix("music_")
     meta = {row["id"]: row for row in source.lines("meta.jsonl")}
     notes = {row["id"]: row["annotations"] for row in source.lines("annotations.jsonl")}
@@ -393,7 +401,8 @@ def _read_songs(path: Path) -> Iterator[Song]:
     for name in source.names():
         if not name.lower().endswith((".mid", ".midi")):
             continue
-        ident = Path(name).stem
+        # in a set the file's name is the id; elsewhere two folders may hold files of one name
+        ident = Path(name).stem if meta else PurePosixPath(name).with_suffix("").as_posix()
         row = meta.get(ident, {})
         try:
             score = read_score(source.read(name))
