@@ -199,10 +199,12 @@ def test_an_index_goes_through_a_folder(tmp_path: Path) -> None:
     assert again.facts["notes"] == SONGS * NOTES
     with pytest.raises(ModelError, match="build one with python"):
         load_index(tmp_path / "nowhere")
-    (tmp_path / "index" / "index.safetensors").write_bytes(b"nonsense")
-    load_index.cache_clear()
-    with pytest.raises(ModelError, match="install the package again"):
-        load_index(tmp_path / "index")
+    blob = (tmp_path / "index" / "index.safetensors").read_bytes()
+    for damaged, said in ((blob[:-1] + b"!", "sha256"), (b"nonsense", "damaged")):
+        (tmp_path / "index" / "index.safetensors").write_bytes(damaged)
+        load_index.cache_clear()
+        with pytest.raises(ModelError, match=said):
+            load_index(tmp_path / "index")
     (tmp_path / "index" / "songs.json").write_text("[1")
     with pytest.raises(ModelError, match="damaged"):
         load_index(tmp_path / "index")

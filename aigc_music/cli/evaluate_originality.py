@@ -43,21 +43,21 @@ def command(path: Path, split: str, index: Path | None, as_json: bool) -> None:
 
     known = load_index(index) if index else load_index()
     if path.is_file() and path.suffix.lower() != ".zip":
-        reports = {path.name: check(read_score(path), known)}
+        reports = [(path.name, check(read_score(path), known))]
     else:
         songs = [song for song in load_set(path) if split in ("all", song.split)]
         if not songs:
             raise UsageError(f"no songs in the {split!r} part of {str(path)!r}: choose all, train, valid or test")
-        reports = {song.name: check(song, known) for song in songs}
-    worst = max(reports.values(), key=lambda report: report.own_notes)
+        reports = [(song.name, check(song, known)) for song in songs]
+    reports.sort(key=lambda row: -row[1].own_notes)
     if as_json:
         keys = ("longest_copied_notes", "own_notes", "nearest", "accused")
-        pieces = [{"name": name} | {key: getattr(report, key) for key in keys} for name, report in reports.items()]
-        click.echo(json.dumps(worst.as_dict() | {"pieces": pieces}))
+        pieces = [{"name": name} | {key: getattr(report, key) for key in keys} for name, report in reports]
+        click.echo(json.dumps(reports[0][1].as_dict() | {"pieces": pieces}))
         return
-    for name, report in sorted(reports.items(), key=lambda item: -item[1].own_notes):
+    for name, report in reports:
         click.echo(f"{name}: {_sentence(report)}")
-    accused = sum(report.accused for report in reports.values())
+    accused = sum(report.accused for _, report in reports)
     click.echo(f"{accused} of {len(reports)} copy more than chance does")
 
 

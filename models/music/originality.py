@@ -6,8 +6,9 @@ the weights (`models/zoo/originality`), built by `python -m models.music.origina
 
 What is compared. Every part is one line: the highest note of each onset (notes within SAME_ONSET ticks are one
 onset). A note is "the same" when its interval from the note before is the same and its inter-onset interval relates
-to the one before it in the same way (five classes); so a copy is found in any key and at any tempo, also with a
-different swing. Drums are left out: a beat is nobody's property.
+to the one before it in the same way (five classes). So a copy is found in any key, at any tempo and through a
+player's small liberties; straight eighths made swinging, or a note changed, end it. Drums are left out: a beat is
+nobody's property.
 
 What is found. Every copied run of SURE or more notes is found with its true length (a wrong note at its end passes
 once in 16 times), unless all of it is common: grams (8 notes) that stand in COMMON_SONGS or more training songs
@@ -19,8 +20,8 @@ all. A piece is accused, and a live note refused, by own_notes. From how many on
 length, as chance finds longer copies in longer pieces: see `thresholds` of the index.
 
 What the index holds. No notes: 32-bit hashes of 8-note grams (the rarest of every STRIDE) with their places, and 4
-bits of hash a note to follow a copy by. That cannot be played, and 4 bits are less than a note says; it is no
-encryption: who holds a tune can find it in there, which is the purpose, and who guesses well could guess on.
+bits of hash a note to follow a copy by. That cannot be played, but it is no encryption: who holds a tune can find it
+in there, which is the purpose, and who tries out all likely notes, one after another, could work a tune out.
 
 Sampling every STRIDE-th gram at least, as winnowing does (Schleimer, Wilkerson, Aiken: Winnowing, SIGMOD 2003), makes
 the promise of SURE; as a query looks up all its grams, one side may be sampled more thinly.
@@ -194,33 +195,37 @@ def load_index(folder: str | Path = SHIPPED) -> Index:
     folder = Path(folder)
     try:
         facts = json.loads((folder / "index.json").read_text("utf-8"))
-        songs = json.loads((folder / "songs.json").read_text("utf-8"))
+        rows = json.loads((folder / "songs.json").read_text("utf-8"))
         blob = (folder / "index.safetensors").read_bytes()
-        digest = hashlib.sha256(blob).hexdigest()
-        if facts["kind"] != "originality" or facts["version"] != VERSION or facts["sha256"] != digest:
-            raise ModelError(
-                f"{str(folder)!r} holds a {facts['kind']!r} index, version {facts['version']!r}, sha256 "
-                f"{digest[:12]}...; index.json says {facts['sha256'][:12]}..., this program reads version {VERSION}: "
-                "install the package again, or build the index with python -m models.music.originality"
-            )
-        arrays = {name: np.array(value) for name, value in load(blob).items()}
-        return Index(
-            **arrays,
-            songs=tuple((a, b, c) for a, b, c in songs),
+        found = (facts["kind"], facts["version"], facts["sha256"])
+        index = Index(
+            **{name: np.array(value) for name, value in load(blob).items()},
+            songs=tuple((name, ident, title) for name, ident, title in rows),
             thresholds=tuple((int(notes), int(own)) for notes, own in facts["thresholds"]),
             facts=facts,
+        )
+        fits = (
+            len(index.hashes) == len(index.places)
+            and 2 * len(index.checks) >= int(index.starts[-1])
+            and len(index.owners) == len(index.parts) == len(index.starts) - 1
+            and int(index.owners.max()) < len(index.songs)
         )
     except OSError as error:
         raise ModelError(
             f"no readable originality index in {str(folder)!r} ({error.strerror}): install the package again, "
             "or build one with python -m models.music.originality"
         ) from error
-    except (ValueError, KeyError, TypeError, SafetensorError) as error:
-        if isinstance(error, ModelError):
-            raise
+    except (ValueError, KeyError, TypeError, IndexError, SafetensorError) as error:
         raise ModelError(
             f"the originality index in {str(folder)!r} is damaged ({error}): install the package again"
         ) from error
+    if not fits or found != ("originality", VERSION, hashlib.sha256(blob).hexdigest()):
+        raise ModelError(
+            f"{str(folder)!r} holds kind {found[0]!r}, version {found[1]!r}, or a file whose sha256 or sizes differ "
+            f"from its index.json; this program reads kind 'originality', version {VERSION}: "
+            "install the package again, or build the index with python -m models.music.originality"
+        )
+    return index
 
 
 # -- lines -------------------------------------------------------------------------------------------------------

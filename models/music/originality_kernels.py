@@ -8,7 +8,7 @@ side of a border, `other` holds the token with the class across it, and both are
 
 A gram is a hash of GRAM tokens in a row, that is of GRAM + 2 notes. A check is a hash of one token and the place
 where it stands, cut to 4 bits: enough to follow a copy note by note (a wrong note passes once in 16 times, two once
-in 256), less than a note says.
+in 256).
 
 Arrays of notes may be rings: `mask` is their size less one (a power of two), or -1 for plain arrays.
 
@@ -23,8 +23,8 @@ import numpy as np
 from numba import njit
 
 __all__ = [
-    "GRAM", "NO_TOKEN", "RANGES", "check_line", "choose", "feed_note", "find_runs", "gram_at", "grams_of",
-    "own_grams", "tokens_of", "try_note", "write_line",
+    "GRAM", "RANGES", "check_line", "choose", "feed_note", "find_runs", "grams_of", "own_grams", "tokens_of",
+    "try_note", "write_line",
 ]  # fmt: skip
 
 GRAM = 6
@@ -103,7 +103,7 @@ def gram_at(token: Any, other: Any, i: int, mask: int, variant: int) -> int:
     if variant >= bit:
         return -1
     h = (h ^ (h >> _S29)) * _MIX
-    return int(h >> _S32)
+    return int(np.int64(h >> _S32))  # signed: numba makes a float of an unsigned and a -1
 
 
 @njit(cache=True)
@@ -112,7 +112,7 @@ def check_of(token: int, place: int) -> int:
     h = (np.uint64(token + 1) * _GOLD) ^ (np.uint64(place + 1) * _MIX)
     h = (h ^ (h >> _S30)) * _MIX
     h = (h ^ (h >> _S27)) * _GOLD
-    return int(h >> _S60)
+    return int(np.int64(h >> _S60))
 
 
 @njit(cache=True)
