@@ -17,7 +17,8 @@ from aigc_music.core.time import Metre
 from models.music import kernels
 from models.music import representation as rep
 from models.music.decode_cpu import CLOSE, OPEN, Conditions, Limits, Note, Rest, Stream, load_model
-from models.music.windows import PLAIN, unit_table, window
+from models.music.memory import echoes, set_shifts
+from models.music.windows import PLAIN, chord_basses, unit_table, window
 from tests.test_models_representation import make_song
 from tests.tiny_model import tiny_model, write_tiny
 
@@ -84,7 +85,7 @@ def test_rewinding_and_playing_on_is_the_straight_run_bit_for_bit(seed: int, bef
     winding.restore(mark)
     assert play(winding, conditions, limits, 25, 1) == play(straight, conditions, limits, 25, 1)
     left, right = straight.snapshot(), winding.snapshot()
-    assert (left.hidden == right.hidden).all()
+    assert (left.trunk == right.trunk).all()
     assert (left.cells == right.cells).all()
 
 
@@ -211,29 +212,71 @@ def test_the_user_temperature_narrows_the_draw() -> None:
 
 
 def test_the_stream_sees_what_training_saw() -> None:
-    """Feeding a song note by note leaves the same state as the rows of a training window."""
+    """Feeding a song note by note asks the network what the rows of a training window ask: every class of every event,
+    and what the memory says of every note that comes."""
     model = tiny_model(exact=True)
-    song = make_song(6, 60)
-    rows = window(song, unit_table(song), 0, 61, np.random.default_rng(0), PLAIN)
+    song = make_song(6, 120)
+    song.notes[60:, 0] = song.notes[:60, 0] + 8 * 1920  # something to remember
+    song.notes[60:, 1:] = song.notes[:60, 1:]
+    table = unit_table(song)
+    rows = window(song, table, 0, 121, np.random.default_rng(0), PLAIN)
     conditions = Conditions()
     conditions.style, conditions.bpm = 0, 100.0
     conditions.set_key(Key(0, "major"))
     conditions.set_metre(Metre(4, 4))
-    conditions.set_chords(*song.chords.T)
-    stream = model.stream()
-    stream.begin(0)
-    hidden, ahead = np.zeros(48, np.float32), np.zeros(48, np.float32)
+    conditions.set_chords(*song.chords.T, chord_basses(song))
+    conditions.set_given([])
+    conditions.set_end(int(song.notes[-1, 0]) // 40 * 40 + 40)
+    stream, names = model.stream(), [name for name, _ in rep.INPUT_FIELDS]
     parts = sum(1 << part for part in set(song.notes[:, 1].tolist()))
+    levels = {kernels.C_DENSITY: "density", kernels.C_REGISTER: "register", kernels.C_POLYPHONY: "polyphony",
+              kernels.C_LOUDNESS: "loudness"}  # fmt: skip
     for index, row in enumerate(rows["inputs"]):
         if index:
             tick, part, pitch, velocity, duration = song.notes[index - 1].tolist()
             stream.feed(tick, part, pitch, velocity, duration)
-        conditions.array[kernels.C_DENSITY] = row[len(rep.EVENT_FIELDS) + 9]
-        conditions.array[kernels.C_PARTS] = parts
-        stream.sample(conditions, Limits(), 0, 0, 0)
-        kernels.step(model.weights, stream._buffers, row, hidden, ahead)
-        hidden[:] = ahead
-        assert np.allclose(stream._ahead, hidden, atol=1e-5), index
+        for cell, name in levels.items():
+            conditions.array[cell] = row[names.index(name)]
+        conditions.array[kernels.C_PARTS], conditions.array[kernels.C_OWN] = parts, parts
+        stream._conditions = conditions
+        stream._digest()
+        differing = [name for name, a, b in zip(names, stream._buffers.inputs, row, strict=True) if a != b]
+        assert not differing, (index, differing)
+        if index < len(song.notes):
+            unit = int(rep.onset_arrays(song.notes[index : index + 1, 0])[0][0])
+            pitches, lengths = np.zeros(rep.SOURCES, np.int64), np.zeros(rep.SOURCES, np.int64)
+            trace, shifts = stream._cells[kernels.TRACE : kernels.KNOWN], np.zeros(rep.SOURCES, np.int64)
+            set_shifts(stream._memory, trace, 48, 8, shifts)
+            part = int(song.notes[index, 1])
+            echoes(stream._memory, trace, shifts, unit, part, int(rows["low"][index]), pitches, lengths)
+            assert (pitches == rows["echo"][index]).all()
+            assert (lengths == rows["choices"][index, kernels.LENGTHS : kernels.LENGTHS + rep.SOURCES]).all()
+    assert (rows["echo"][:, [rep.POINTER, rep.MATCH]] < rep.NO_PITCH).any(axis=0).all()
+
+
+def test_guidance_of_one_changes_nothing_and_more_changes_the_music() -> None:
+    model, limits = tiny_model(), Limits()
+    plain, strong, back = said(), said(), said()
+    strong.strength = 2.0
+    one, two = model.stream(4), model.stream(4)
+    first, second = play(one, plain, limits, 30), play(two, strong, limits, 30)
+    assert first != second
+    two.begin(0)
+    assert play(two, back, limits, 30) == first
+
+
+def test_the_form_points_the_memory_at_another_bar() -> None:
+    model, limits = tiny_model(), Limits()
+    free, pointed = said(), said()
+    pointed.set_form([0], [3], [0.9])
+    one, two = model.stream(4), model.stream(4)
+    play(one, free, limits, 60)
+    for note in play(model.stream(4), free, limits, 60):
+        two.sample(pointed, limits, 0, 0, 0)
+        two.feed(*note)
+    draws = [[stream.sample(conditions, limits, 0, 5, i) for i in range(30)] for stream, conditions in
+             ((one, free), (two, pointed))]  # fmt: skip
+    assert draws[0] != draws[1]
 
 
 def test_bits_do_not_depend_on_how_often_they_are_asked() -> None:
@@ -264,7 +307,7 @@ def test_a_model_folder_loads_by_path_and_says_what_is_wrong(tmp_path: Path) -> 
     for change, words in (
         ({"config": {**card["config"], "hidden": 32}}, "shape"),
         ({"representation": 99}, "representation"),
-        ({"network": "cnn"}, "gru"),
+        ({"network": "lstm"}, "gru"),
         ({"config": {}}, "lacks"),
     ):
         (folder / "card.json").write_text(json.dumps({**card, **change}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aigc_music.core.parts import DRUMS
@@ -61,6 +61,7 @@ def test_a_decoded_onset_encodes_to_the_same_classes(unit: int, micro: int) -> N
 
 
 @given(UNITS, st.integers(0, rep.DELTAS - 1))
+@settings(deadline=None)  # the first call compiles
 def test_a_delta_class_comes_back(unit: int, delta: int) -> None:
     target = rep.decode_delta(unit, delta)
     assert target >= unit
@@ -123,9 +124,8 @@ def test_metres_count_as_musicians_do() -> None:
 def test_human_notes_open_and_close_and_own_notes_keep_their_length(seed: int, human_first: bool) -> None:
     song = make_song(seed, 40)
     human = song.notes[:, 1] == 0
-    events = song_events(song.notes.astype(np.int64), human, human_first, 0)
-    assert events[0, 1] == rep.KIND_START
-    assert (np.diff(events[1:, 0]) >= 0).all()
+    events = song_events(song.notes.astype(np.int64), human, human_first)
+    assert (np.diff(events[:, 0]) >= 0).all()
     assert (events[:, 1] == rep.KIND_OPEN).sum() == human.sum() == (events[:, 1] == rep.KIND_CLOSE).sum()
     sounding: dict[int, int] = {}
     for _, kind, _, _, pitch, _, _ in events:

@@ -6,9 +6,9 @@
     note = stream.sample(conditions, limits, earliest_tick=0, epoch=0, index=0)  # Note or Rest; feeds nothing
     stream.feed(note.tick, note.part, note.pitch, note.velocity, note.duration_ticks)
 
-Ticks are 480 to the quarter. A stream is a few KB of state: `snapshot` and `restore` are copies, so going back and
-playing on gives what a straight run gives, bit for bit. The last event is digested when the next one needs it, so a
-condition changed between two notes acts on the very next one.
+Ticks are 480 to the quarter. Going back (`snapshot`, `restore`) costs a copy of a few KB, and playing on from there
+gives what a straight run gives, bit for bit. The last event is digested when the next one needs it, so a condition
+changed between two notes acts on the very next one.
 
 Threads: one thread per stream; streams of one model share only read-only weights. Realtime-safe: sample and feed
 allocate no arrays and release the GIL; they are Python calls all the same, so they belong in the model process.
@@ -33,6 +33,8 @@ from models.zoo import find
 
 from . import kernels, weights
 from . import representation as rep
+from .memory import CAPACITY
+from .trunks import State, trunk_of
 
 if TYPE_CHECKING:
     from .windows import Batch
@@ -79,8 +81,8 @@ stays close to what is likely.
 PLAYED_STYLES = ("pop", "rock", "funk", "hiphop", "latin", "soul", "afro", "punk", "country", "reggae")
 """Styles with played training music, where the card's `played_styles` says nothing."""
 
-_score: Any = kernels.score  # with its true signature, which numba's decorator hides
-CHORDS = 256  # chords a timeline can hold
+CHORDS = 256  # entries a timeline can hold
+Rows = NDArray[Any] | list[int] | list[float]
 _USUAL_DENSITY = {
     "melody": 1.3,
     "counter": 1.0,
@@ -113,9 +115,10 @@ class Rest(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """Everything a stream knows, frozen."""
+    """Where a stream stands. Good for the stream it came from, up to 1024 notes later."""
 
-    hidden: NDArray[np.float32]
+    trunk: Any
+    plain: Any
     cells: NDArray[np.int64]
 
 
@@ -123,20 +126,31 @@ class Conditions:
     """What the music is to be like. Everything may be left unsaid (None), and changed between any two notes.
 
     style: a style id, UNKNOWN_STYLE for any. temperature: the user's factor on every head, 1 = as tuned, 0.2..2.
+    strength: how much style, key, chords and levels are stressed beyond what was learned: 1 = not, up to 3; anything
+    but 1 costs a second trunk step and second heads.
     """
 
     def __init__(self) -> None:
         self.temperature = 1.0
-        self.array = np.zeros(10, np.int64)
-        self.chords = np.zeros((3, CHORDS), np.int64)
+        self.strength = 1.0
+        self.array = np.zeros(18, np.int64)
+        self.chords = np.zeros((4, CHORDS), np.int64)
+        self.form = np.zeros((3, CHORDS), np.int64)
         self.style = rep.UNKNOWN_STYLE
         self._parts: int | None = None
+        self._given: int | None = None
         self._allowed = (1 << len(PARTS)) - 1
         self._density: float | None = None
         self.set_key(None)
         self.bpm = None
         self.clear_metre()
         self.set_parts(None)
+        self.set_given(None)
+        self.set_register(None)
+        self.set_polyphony(None)
+        self.set_loudness(None)
+        self.set_scale(None)
+        self.set_end(None)
 
     @property
     def style(self) -> int:
@@ -172,18 +186,43 @@ class Conditions:
         self.array[kernels.C_BEATS], self.array[kernels.C_BEAT_UNITS] = beats, ticks // rep.UNIT
 
     def clear_metre(self) -> None:
-        """Leave beat and bar unsaid."""
+        """Leave beat and bar unsaid; the memory of bars is blind then."""
         self.array[kernels.C_ORIGIN], self.array[kernels.C_BEATS], self.array[kernels.C_BEAT_UNITS] = 0, 1, 0
+
+    def set_end(self, tick: int | None) -> None:
+        """The piece ends before `tick` (needs a metre); None = it goes on."""
+        self.array[kernels.C_END] = kernels.NO_END if tick is None else (tick - 1) // rep.UNIT
 
     def set_parts(self, parts: Iterable[int] | None) -> None:
         """The parts that play; the model is told those of them that the limits let it play itself. None = unsaid."""
         self._parts = None if parts is None else sum(1 << part for part in set(parts))
         self._refresh()
 
+    def set_given(self, parts: Iterable[int] | None) -> None:
+        """The parts that the musician plays (none at all: an empty list). None = unsaid."""
+        mask = rep.NO_PARTS if parts is None else sum(1 << part for part in set(parts))
+        self.array[kernels.C_GIVEN] = mask
+
     def set_density(self, amount: float | None) -> None:
         """How many own notes, 0 (sparse) .. 1 (busy), 0.5 = usual for the parts it plays; None = unsaid."""
         self._density = amount
         self._refresh()
+
+    def set_register(self, pitch: float | None) -> None:
+        """Mean pitch (MIDI note number) that the next bars are to have; None = unsaid."""
+        self.array[kernels.C_REGISTER] = rep.level("register", pitch)
+
+    def set_polyphony(self, voices: float | None) -> None:
+        """How many pitched notes are to sound at once, in the mean; None = unsaid."""
+        self.array[kernels.C_POLYPHONY] = rep.level("polyphony", voices)
+
+    def set_loudness(self, velocity: float | None) -> None:
+        """Mean velocity, 1..127; None = unsaid."""
+        self.array[kernels.C_LOUDNESS] = rep.level("loudness", velocity)
+
+    def set_scale(self, mask: int | None) -> None:
+        """Pitch classes the music is to keep to, 12 bits (advice; Limits.set_scale is the rule); None = unsaid."""
+        self.array[kernels.C_SCALE] = CHROMATIC if mask is None else mask & CHROMATIC
 
     def play_only(self, allowed: int) -> None:
         """The limits allow these parts (bit k = part k); called by Stream.sample."""
@@ -193,25 +232,36 @@ class Conditions:
 
     def _refresh(self) -> None:
         own = self._allowed if self._parts is None else self._parts & self._allowed
+        self.array[kernels.C_OWN] = own
         self.array[kernels.C_PARTS] = rep.NO_PARTS if self._parts is None or not own else own
-        self.array[kernels.C_DENSITY] = rep.NO_DENSITY
+        self.array[kernels.C_DENSITY] = rep.NO_LEVEL
         if self._density is not None:
             usual = sum(_USUAL_DENSITY[name] for part, name in enumerate(PART_NAMES) if own >> part & 1)
-            self.array[kernels.C_DENSITY] = rep.density_level(usual * 4.0 ** (2.0 * (self._density - 0.5)))
+            self.array[kernels.C_DENSITY] = rep.level("density", usual * 4.0 ** (2.0 * (self._density - 0.5)))
 
-    def set_chords(
-        self,
-        ticks: NDArray[np.integer] | list[int],
-        roots: NDArray[np.integer] | list[int],
-        qualities: NDArray[np.integer] | list[int],
-    ) -> None:
-        """The chord timeline: chord i is in force from ticks[i] until the next. The last CHORDS entries count."""
+    def set_chords(self, ticks: Rows, roots: Rows, qualities: Rows, basses: Rows | None = None) -> None:
+        """The chord timeline: chord i is in force from ticks[i] until the next. The last CHORDS entries count.
+
+        basses: pitch class of the lowest note, 12 or None = unsaid.
+        """
         count = min(CHORDS, len(ticks))
         self.array[kernels.C_CHORDS] = count
         if count:
             self.chords[0, :count] = ticks[-count:]
             self.chords[1, :count] = roots[-count:]
             self.chords[2, :count] = qualities[-count:]
+            self.chords[3, :count] = NO_ROOT if basses is None else basses[-count:]
+
+    def set_form(self, ticks: Rows, bars_back: Rows, likeness: Rows | None = None) -> None:
+        """The form timeline: from ticks[i] on, bars are to be like those `bars_back[i]` bars before them, as much as
+        likeness[i] says (0..1; NaN or None = unsaid). bars_back 0 = nothing is pointed at."""
+        count = min(CHORDS, len(ticks))
+        self.array[kernels.C_FORM] = count
+        if count:
+            self.form[0, :count] = ticks[-count:]
+            self.form[1, :count] = bars_back[-count:]
+            wanted = np.full(count, np.nan) if likeness is None else np.asarray(likeness[-count:], np.float64)
+            self.form[2, :count] = np.where(np.isnan(wanted), 0, rep.likeness_class(wanted))
 
 
 class Limits:
@@ -267,16 +317,16 @@ class Stream:
 
     def __init__(self, model: MusicModel, seed: int) -> None:
         config = model.card["config"]
-        size = int(config["layers"]) * int(config["hidden"])
         self.model = model
         self.seed = seed & 0x7FFFFFFFFFFFFFFF
-        self._weights = model.weights
+        self._heads = model.heads
+        self._trunk = model.state()
+        self._plain: State | None = None  # the same events with less said, where guidance is asked for
         self._buffers = weights.buffers(config)
         self._result = self._buffers.result
         self._played = model.played_styles
-        self._hidden = np.zeros(size, np.float32)
-        self._ahead = np.zeros(size, np.float32)
         self._cells = np.zeros(kernels.CELLS, np.int64)
+        self._memory = np.zeros((CAPACITY, 4), np.int32)
         self._sampling = model.sampling.copy()
         self._factor = 1.0
         self._conditions = Conditions()
@@ -294,16 +344,21 @@ class Stream:
 
     def begin(self, tick: int) -> None:
         """Forget everything; the music begins on the bar line at `tick`."""
-        self._hidden[:] = 0
+        self._trunk.begin()
+        if self._plain is not None:
+            self._plain.begin()
         kernels.start(self._cells, round(tick / rep.UNIT))
 
     def snapshot(self) -> Snapshot:
-        """All of the state, a few KB."""
-        return Snapshot(self._hidden.copy(), self._cells.copy())
+        """Where it stands, a few KB."""
+        plain = None if self._plain is None else self._plain.snapshot()
+        return Snapshot(self._trunk.snapshot(), plain, self._cells.copy())
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Go back to a snapshot of a stream of the same model."""
-        self._hidden[:] = snapshot.hidden
+        """Go back to a snapshot of this stream."""
+        self._trunk.restore(snapshot.trunk)
+        if self._plain is not None:
+            self._plain.restore(snapshot.trunk if snapshot.plain is None else snapshot.plain)
         self._cells[:] = snapshot.cells
         self._cells[kernels.AHEAD] = 0
 
@@ -322,13 +377,26 @@ class Stream:
             kind = rep.KIND_OWN
         if not self._cells[kernels.AHEAD]:
             self._digest()
-        kernels.feed(self._hidden, self._ahead, self._cells, tick, part, pitch, velocity, duration_ticks, kind)
+        self._trunk.commit()
+        if self._plain is not None:
+            self._plain.commit()
+        kernels.feed(self._cells, self._memory, tick, part, pitch, velocity, duration_ticks, kind)
 
     def _digest(self) -> None:
-        conditions = self._conditions
-        kernels.digest(
-            self._weights, self._buffers, self._hidden, self._ahead, self._cells, conditions.array, conditions.chords
-        )
+        conditions, buffers = self._conditions, self._buffers
+        guided = self._plain is not None
+        if kernels.prepare(
+            self._heads, buffers, self._cells, self._memory, conditions.array, conditions.chords, conditions.form,
+            guided,
+        ):  # fmt: skip
+            self._trunk.step(buffers.x)
+            if self._plain is not None:
+                self._plain.step(buffers.plain)
+
+    def _guide(self) -> None:
+        """From now on the second trunk runs beside the first; what was heard before it takes over as it is."""
+        self._plain = self._trunk.copy()
+        self._cells[kernels.AHEAD] = 0
 
     def sample(
         self, conditions: Conditions, limits: Limits, earliest_tick: int, epoch: int, index: int
@@ -342,11 +410,15 @@ class Stream:
         if conditions.temperature != self._factor:
             self._factor = conditions.temperature
             self._sampling[..., 0] = np.maximum(self.model.sampling[..., 0] * self._factor, 0.01)
+        if conditions.strength != 1.0 and self._plain is None:
+            self._guide()
         sampling = self._sampling[1 if conditions.style in self._played else 0]
         self._digest()
+        plain = self._trunk if self._plain is None else self._plain
         kernels.draw(
-            self._weights, self._buffers, self._ahead, self._cells, conditions.array, conditions.chords,
-            sampling, limits.rows, limits.drum_map, earliest_tick, self.seed, epoch, index,
+            self._heads, self._buffers, self._trunk.top, plain.top, float(conditions.strength), self._cells,
+            self._memory, conditions.array, conditions.chords, conditions.form, sampling, limits.rows,
+            limits.drum_map, earliest_tick, self.seed, epoch, index,
         )  # fmt: skip
         result = self._result
         if result[0] == 0:
@@ -361,13 +433,19 @@ class MusicModel:
         self.card = card
         self.name = str(card.get("name", "model"))
         self.parameters = sum(value.size for value in tensors.values())
-        self.weights = weights.quantise(tensors, card["config"], exact=exact)
+        self.heads, self.trunk = weights.quantise(tensors, card["config"], exact=exact)
+        self._new_state = trunk_of(card["config"]).State
         said = card.get("sampling", {})
         rows = {kind: [(SAMPLING[kind] | said.get(kind, {}))[name] for name, _ in rep.HEADS] for kind in SAMPLING}
         # (written or played, pitched or drums, head, temperature and top-p)
         self.sampling = np.array([[rows["written"], rows["drums"]], [rows["pitched"], rows["drums"]]], np.float32)
         names = card.get("played_styles", PLAYED_STYLES)
         self.played_styles = frozenset(index for index, name in enumerate(STYLE_NAMES) if name in names)
+
+    def state(self) -> State:
+        """A trunk that has heard nothing."""
+        state: State = self._new_state(self.trunk, self.card["config"])
+        return state
 
     def stream(self, seed: int = 0) -> Stream:
         """A stream that has heard nothing; the music begins at tick 0 unless `begin` says otherwise."""
@@ -389,12 +467,25 @@ class MusicModel:
         """
         bits = np.zeros(len(rep.HEADS))
         buffers = weights.buffers(self.card["config"])
-        size = self.weights.state.shape[0] * self.weights.state.shape[2]
         for window in range(len(batch.inputs)):
-            hidden, ahead = np.zeros(size, np.float32), np.zeros(size, np.float32)
-            rows = [np.ascontiguousarray(field[window]) for field in batch]
-            _score(self.weights, buffers, hidden, ahead, *rows, bits)
+            rows = {name: np.ascontiguousarray(getattr(batch, name)[window]) for name in batch._fields}
+            tops = self.run(rows.pop("inputs"))
+            _score(self.heads, buffers, tops, *rows.values(), bits)
         return bits, int(batch.weight.sum()), int((batch.weight * batch.played).sum())
+
+    def run(self, inputs: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The trunk's output (T, hidden) after each of these events (T, fields), from the empty state."""
+        state, x = self.state(), np.zeros(int(self.card["config"]["embedding"]), np.float32)
+        tops = np.empty((len(inputs), len(state.top)), np.float32)
+        for t in range(len(inputs)):
+            kernels.embed(self.heads, inputs[t], x)
+            state.step(x)
+            state.commit()
+            tops[t] = state.top
+        return tops
+
+
+_score: Any = kernels.score  # with its true signature, which numba's decorator hides
 
 
 def load_model(name_or_path: str | Path = "default", *, exact: bool = False) -> MusicModel:

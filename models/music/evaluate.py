@@ -29,12 +29,10 @@ from . import representation as rep
 from .baselines import Ngram
 from .corpus import Song, load_set, near_duplicates
 from .decode_cpu import MusicModel, load_model
-from .windows import Batch, WindowOptions, collate, unit_table, window
+from .windows import BLIND, TOLD, Batch, WindowOptions, collate, unit_table, window
 
 __all__ = ["evaluate"]
 
-BLIND = WindowOptions(0.0, 0.0, 0.0, 0.0, False, False, {"key": 1.0, "chord": 1.0, "density": 1.0, "parts": 1.0})
-TOLD = BLIND._replace(drop={})
 STRUCTURE = (0, 1, 3)  # part, delta, pitch
 BASELINE_NOTES = 2_000_000
 

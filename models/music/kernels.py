@@ -1,13 +1,14 @@
-"""The music decoder's numba kernels: one GRU step, one decision, scores of a whole sequence.
+"""The music decoder's numba kernels: what a stream is told, one decision, scores of a whole sequence.
 
 Flat module-level functions, compiled once and cached. Weights are int8 rows with a scale each (or fp32 rows with
 scale 1, for the parity test: the same code, compiled for that type); activations are fp32. Nothing here allocates:
-every buffer comes from the caller. Sampling, masks, chord look-up and the bookkeeping of sounding notes live
-inside: Python calls `digest` and `draw` to decide a note, `feed` to tell of one.
+every buffer comes from the caller. Sampling, masks, chord look-up, the memory of bars and the bookkeeping of sounding
+notes live inside. Between `prepare`, which embeds the last event, and `draw`, which decides the next one, stands the
+trunk (models/music/trunks), which knows nothing of music.
 
-State of a stream: `hidden`, the GRU's state before the last event; `ahead`, its state after it, valid while
-cells[AHEAD] is 1; `cells`, integers: the last event, what the order rules need, and the notes that sound. The last
-event is digested only when the next decision or event needs it, so a changed condition acts on the next note.
+Cells: integers that, with the trunk's state and the memory, are all that a stream knows: the last event, what the
+order rules need, the notes that sound. The last event is digested only when the next decision or event needs it, so a
+changed condition acts on the next note; cells[AHEAD] is 1 while the trunk's output is up to date.
 
 Random numbers are a hash of (seed, epoch, index, head): the same key gives the same draw, whatever was drawn before.
 
@@ -24,10 +25,13 @@ from numba import njit
 from aigc_music.core.parts import DRUMS
 from aigc_music.core.theory import CHORD_QUALITIES
 
+from . import memory as mem
 from . import representation as rep
-from .arithmetic import exp, sigmoid, tanh
+from .arithmetic import exp, sigmoid
+from .matrices import add_row, matvec
+from .memory import echoes, recall, remember, set_shifts
 
-__all__ = ["CELLS", "HELD", "Buffers", "Weights", "digest", "draw", "feed", "score", "start"]
+__all__ = ["CELLS", "HELD", "Buffers", "Heads", "draw", "embed", "feed", "prepare", "score", "start"]
 
 PARTS = rep.PARTS
 HEADS = 6
@@ -38,32 +42,44 @@ TOP_MICRO = (MICROS - 1 - MICRO_ZERO) * MICRO_STEP
 NO_PITCH, NO_PART = rep.NO_PITCH, rep.NO_PART
 EVENTS = len(rep.EVENT_FIELDS)
 CONDITIONS = len(rep.CONDITIONS)
-INPUTS = EVENTS + CONDITIONS
+MEMORIES = len(rep.MEMORIES)
+SOURCES = rep.SOURCES
 FAR = np.int64(1) << 60  # end of a note that still sounds
 
-INPUT_STARTS = np.concatenate(([0], np.cumsum([size for _, size in rep.EVENT_FIELDS + rep.CONDITIONS])))[:-1].astype(
-    np.int64
-)
-_CHOICE_SIZES = [
-    PARTS,
-    DELTAS,
-    rep.PHASES + 1,
-    rep.BEATS + 1,
-    rep.ROOTS,
-    rep.QUALITIES,
-    129,
-    MICROS,
-    128,
-    rep.VELOCITIES,
-]
-CHOICE_STARTS = np.concatenate(([0], np.cumsum(_CHOICE_SIZES)))[:-1].astype(np.int64)
-PREFIX = np.array([0, 1, 7, 8, 9, 10], dtype=np.int64)
-COLUMN = np.array([0, 1, 7, 8, 9], dtype=np.int64)  # where the choice of a head stands among the choices
+
+def _starts(fields: tuple[tuple[str, int], ...]) -> Any:
+    """First row of every field in a table of all of them."""
+    return np.concatenate(([0], np.cumsum([size for _, size in fields])))[:-1].astype(np.int64)
+
+
+INPUT_STARTS = _starts(rep.INPUT_FIELDS)
+CHOICE_STARTS = _starts(rep.CHOICES)
+PREFIX = np.array([rep.PREFIX[name] for name, _ in rep.HEADS], dtype=np.int64)
+_CHOICE_NAMES = [name for name, _ in rep.CHOICES]
+COLUMN = np.array([_CHOICE_NAMES.index(name) for name, _ in rep.HEADS[:5]], dtype=np.int64)  # where a choice stands
+ONSET, ONSETS = _CHOICE_NAMES.index("phase"), len(rep.ONSET_CONDITIONS)
+ONSET_PLACES = np.array([rep.PLACE.index(name) for name in rep.ONSET_CONDITIONS], dtype=np.int64)
+LAST, LENGTHS, SAME = (_CHOICE_NAMES.index(name) for name in ("last", "length_0", "same_0"))
+PITCH, VELOCITY, ROOT = (_CHOICE_NAMES.index(name) for name in ("pitch", "velocity", "root"))
 SIZES = np.array([size for _, size in rep.HEADS], dtype=np.int64)
-INTERVALS = 24
+INTERVALS, ECHO_INTERVALS = rep.INTERVALS, rep.ECHO_INTERVALS
+CHORD_BLOCK = 128 + 2 * INTERVALS + 1
+TONIC_BLOCK = CHORD_BLOCK + 12
+ECHO_BLOCK = TONIC_BLOCK + 12
 CHORD_MASKS = np.array([sum(1 << step % 12 for step in steps) for _, steps in CHORD_QUALITIES] + [0], dtype=np.int64)
 DURATION_TICKS = np.array(rep.DURATION_TICKS, dtype=np.int64)
-PITCH_OUTPUTS = 128 + 2 * INTERVALS + 1 + 24
+PITCH_OUTPUTS = rep.PITCH_OUTPUTS
+
+# the place row of `look`: rep.PLACE, then the form's pointer in bars
+PLACES = len(rep.PLACE) + 1
+P_ROOT, P_QUALITY, P_BASS, P_NEXT, P_LEFT, P_LIKENESS, P_POINTER = 4, 5, 6, 7, 10, 11, 12
+
+# where the conditions stand
+_NAMES = [name for name, _ in rep.CONDITIONS]
+N_STYLE, N_KEY, N_TEMPO, N_PLACE, N_DENSITY, N_REGISTER, N_POLYPHONY, N_LOUDNESS, N_PARTS, N_GIVEN, N_SCALE = (
+    _NAMES.index(name) for name in ("style", "key", "tempo", "phase", "density", "register", "polyphony", "loudness",
+                                    "parts", "given", "scale_c")
+)  # fmt: skip
 
 # cells
 EVENT = 0  # six event classes of the last event
@@ -72,31 +88,26 @@ UNIT_NOW, TICK_NOW = 7, 8
 OWN_UNIT, OWN_PART, OWN_PITCH = 9, 10, 11
 LAST_PITCH = 12  # one per part
 COUNT = LAST_PITCH + PARTS
-KNOWN = COUNT + 1  # condition classes that `ahead` was made with
-NOTES = KNOWN + CONDITIONS  # sounding notes: HELD rows of (part, pitch, end)
+TRACE = COUNT + 1  # the memory's own three
+KNOWN = TRACE + mem.TRACE  # condition and memory classes that the trunk's output was made with
+NOTES = KNOWN + CONDITIONS + MEMORIES  # sounding notes: HELD rows of (part, pitch, end)
 HELD = 64
 CELLS = NOTES + 3 * HELD
 
 # what a condition array holds
-C_STYLE, C_KEY, C_TEMPO, C_DENSITY, C_PARTS, C_ROOT, C_ORIGIN, C_BEATS, C_BEAT_UNITS, C_CHORDS = range(10)
+(C_STYLE, C_KEY, C_TEMPO, C_DENSITY, C_REGISTER, C_POLYPHONY, C_LOUDNESS, C_PARTS, C_GIVEN, C_SCALE, C_OWN, C_ROOT,
+ C_ORIGIN, C_BEATS, C_BEAT_UNITS, C_CHORDS, C_FORM, C_END) = range(18)  # fmt: skip
+NO_END = np.int64(-1)
 # what a row of limits holds, one row a part
 L_ALLOWED, L_LOW, L_HIGH, L_SCALE, L_CHORD, L_VOICES, L_LONGEST = range(7)
 
 NEVER = np.float32(-1e30)
 
 
-class Weights(NamedTuple):
-    """All weights. Matrices are (rows, columns) int8 or fp32 with a scale per row; tables are fp32."""
+class Heads(NamedTuple):
+    """The embedding and the heads. Matrices are (rows, columns) int8 or fp32 with a scale per row; tables are fp32."""
 
     embedding: Any  # (classes, E)
-    first: Any  # (3H, E) input matrix of the first layer
-    first_scale: Any
-    inner: Any  # (layers - 1, 3H, H) input matrices of the others
-    inner_scale: Any
-    state: Any  # (layers, 3H, H)
-    state_scale: Any
-    input_bias: Any  # (layers, 3H)
-    state_bias: Any
     hidden: Any  # per head (width, H)
     hidden_scale: Any
     hidden_bias: Any
@@ -109,87 +120,20 @@ class Weights(NamedTuple):
 class Buffers(NamedTuple):
     """Working memory of one stream."""
 
-    x: Any  # (max(E, H),)
-    gates: Any  # (3H,)
-    inner: Any  # (3H,)
+    x: Any  # (E,) the last event, embedded
+    plain: Any  # (E,) the same with nothing said that guidance strengthens
     wide: Any  # (head width,)
     logits: Any  # (PITCH_OUTPUTS,)
+    guide: Any  # (PITCH_OUTPUTS,)
     scores: Any  # (128,)
-    inputs: Any  # (17,) int64
-    choices: Any  # (10,) int64
-    at: Any  # (6,) int64 metre and chord at a unit
+    inputs: Any  # (fields,) int64
+    choices: Any  # (22,) int64
+    at: Any  # (PLACES,) int64 place row at a unit
+    shifts: Any  # (SOURCES,) int64
+    echo: Any  # (SOURCES,) int64 pitches of the part in the earlier places
     mask: Any  # (128,) bool
     begins: Any  # (PARTS,) int64 first tick at which a part may start
     result: Any  # (8,) int64
-
-
-@njit(cache=True, fastmath=True, nogil=True)
-def matvec(matrix, scale, bias, x, out):  # type: ignore[no-untyped-def]
-    """out = scale * (matrix @ x) + bias; four rows at a time so that x is read once."""
-    rows, columns = matrix.shape
-    whole = rows // 4 * 4
-    for i in range(0, whole, 4):
-        r0, r1, r2, r3 = matrix[i], matrix[i + 1], matrix[i + 2], matrix[i + 3]
-        a0, a1, a2, a3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
-        for j in range(columns):
-            v = x[j]
-            a0 += np.float32(r0[j]) * v
-            a1 += np.float32(r1[j]) * v
-            a2 += np.float32(r2[j]) * v
-            a3 += np.float32(r3[j]) * v
-        out[i] = a0 * scale[i] + bias[i]
-        out[i + 1] = a1 * scale[i + 1] + bias[i + 1]
-        out[i + 2] = a2 * scale[i + 2] + bias[i + 2]
-        out[i + 3] = a3 * scale[i + 3] + bias[i + 3]
-    for i in range(whole, rows):
-        row = matrix[i]
-        a = np.float32(0)
-        for j in range(columns):
-            a += np.float32(row[j]) * x[j]
-        out[i] = a * scale[i] + bias[i]
-
-
-@njit(cache=True, fastmath=True, nogil=True)
-def add_row(row, out):  # type: ignore[no-untyped-def]
-    """out += row."""
-    for j in range(len(row)):
-        out[j] += row[j]
-
-
-@njit(cache=True, fastmath=True, nogil=True)
-def gate(gates, inner, before, after, size):  # type: ignore[no-untyped-def]
-    """The pointwise half of a GRU layer."""
-    for j in range(2 * size):
-        gates[j] = sigmoid(gates[j] + inner[j])
-    for j in range(size):
-        gates[2 * size + j] = tanh(gates[2 * size + j] + gates[j] * inner[2 * size + j])
-    for j in range(size):
-        new = gates[2 * size + j]
-        after[j] = new + gates[size + j] * (before[j] - new)
-
-
-@njit(cache=True, fastmath=True, nogil=True)
-def step(w, b, inputs, before, after):  # type: ignore[no-untyped-def]
-    """One event through the trunk: inputs (17,) classes; before, after (layers * H,)."""
-    layers, _, size = w.state.shape
-    embedded = w.embedding.shape[1]
-    x = b.x[:embedded]
-    x[:] = 0
-    for field in range(INPUTS):
-        add_row(w.embedding[INPUT_STARTS[field] + inputs[field]], x)
-    matvec(w.first, w.first_scale, w.input_bias[0], x, b.gates)
-    for layer in range(layers):
-        start = layer * size
-        if layer > 0:
-            matvec(
-                w.inner[layer - 1],
-                w.inner_scale[layer - 1],
-                w.input_bias[layer],
-                after[start - size : start],
-                b.gates,
-            )
-        matvec(w.state[layer], w.state_scale[layer], w.state_bias[layer], before[start : start + size], b.inner)
-        gate(b.gates, b.inner, before[start : start + size], after[start : start + size], size)
 
 
 @njit(cache=True, fastmath=True, nogil=True)
@@ -206,19 +150,38 @@ def head(w, b, k, top):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, nogil=True)
+def guided_head(w, b, k, top, plain, strength):  # type: ignore[no-untyped-def]
+    """head, moved away from what it would say if style, key, chords and levels were not said (classifier-free
+    guidance, Ho and Salimans 2022): plain + strength * (told - plain)."""
+    head(w, b, k, top)
+    count = len(w.output_bias[k])
+    b.guide[:count] = b.logits[:count]
+    root, quality, bass = b.choices[ROOT], b.choices[ROOT + 1], b.choices[ROOT + 2]
+    b.choices[ROOT], b.choices[ROOT + 1], b.choices[ROOT + 2] = rep.ROOTS - 1, rep.QUALITIES - 1, rep.ROOTS - 1
+    head(w, b, k, plain)
+    b.choices[ROOT], b.choices[ROOT + 1], b.choices[ROOT + 2] = root, quality, bass
+    for i in range(count):
+        b.logits[i] += strength * (b.guide[i] - b.logits[i])
+
+
+@njit(cache=True, fastmath=True, nogil=True)
 def pitch_logits(b, part, key_root):  # type: ignore[no-untyped-def]
     """Add the relative pitch logits to the absolute ones."""
-    if part == DRUMS:
-        return
-    last, root = b.choices[6], b.choices[4]
     logits = b.logits
-    for p in range(128):
-        if last < NO_PITCH:
-            logits[p] += logits[128 + min(max(p - last, -INTERVALS), INTERVALS) + INTERVALS]
-        if root < 12:
-            logits[p] += logits[128 + 2 * INTERVALS + 1 + (p - root) % 12]
-        if key_root < 12:
-            logits[p] += logits[128 + 2 * INTERVALS + 13 + (p - key_root) % 12]
+    if part != DRUMS:
+        last, root = b.choices[LAST], b.choices[ROOT]
+        for p in range(128):
+            if last < NO_PITCH:
+                logits[p] += logits[128 + min(max(p - last, -INTERVALS), INTERVALS) + INTERVALS]
+            if root < 12:
+                logits[p] += logits[CHORD_BLOCK + (p - root) % 12]
+            if key_root < 12:
+                logits[p] += logits[TONIC_BLOCK + (p - key_root) % 12]
+    for s in range(SOURCES):
+        pitch, block = b.echo[s], ECHO_BLOCK + s * (2 * ECHO_INTERVALS + 1)
+        if pitch < NO_PITCH:
+            for p in range(max(0, pitch - ECHO_INTERVALS), min(128, pitch + ECHO_INTERVALS + 1)):
+                logits[p] += logits[block + p - pitch + ECHO_INTERVALS]
 
 
 @njit(cache=True, nogil=True)
@@ -295,9 +258,24 @@ def pick(scores, count, temperature, top_p, noise):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True, nogil=True)
-def look(conditions, chords, unit, at):  # type: ignore[no-untyped-def]
-    """at = (phase, beat, beats, beat_units, root, quality) at a grid unit; chords (3, n): ticks, roots, qualities."""
+def _latest(table, count, tick):  # type: ignore[no-untyped-def]
+    """Number of the first `count` entries of table[0] (rising ticks) that are not after `tick`."""
+    low, high = 0, count
+    while low < high:
+        middle = (low + high) // 2
+        if table[0, middle] <= tick:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@njit(cache=True, nogil=True)
+def look(conditions, chords, form, unit, at):  # type: ignore[no-untyped-def]
+    """The place row at a grid unit. chords (4, n): ticks, roots, qualities, basses; form (3, n): ticks, bars back,
+    likeness class."""
     at[0], at[1], at[2], at[3] = rep.NO_PHASE, rep.NO_BEAT, rep.NO_METRE, 0
+    at[P_LEFT] = 0
     length = conditions[C_BEAT_UNITS]
     if length > 0:
         inside = unit - conditions[C_ORIGIN]
@@ -305,39 +283,79 @@ def look(conditions, chords, unit, at):  # type: ignore[no-untyped-def]
         at[1] = inside // length % conditions[C_BEATS]
         at[2] = conditions[C_BEATS]
         at[3] = length
-    at[4], at[5] = rep.ROOTS - 1, rep.QUALITIES - 1
-    low, high = 0, conditions[C_CHORDS]
+        if 0 <= unit <= conditions[C_END]:
+            bar = length * conditions[C_BEATS]
+            left = (conditions[C_END] - (unit - inside % bar)) // bar
+            at[P_LEFT] = 1 if left < 1 else 2 if left < 2 else 3 if left < 4 else 4 if left < 8 else 5 if left < 16 else 6
     tick = unit * UNIT + UNIT // 2
-    while low < high:
-        middle = (low + high) // 2
-        if chords[0, middle] <= tick:
-            low = middle + 1
-        else:
-            high = middle
-    if low > 0:
-        at[4], at[5] = chords[1, low - 1], chords[2, low - 1]
+    for i in range(P_ROOT, P_NEXT + 3):
+        at[i] = 0
+    at[P_ROOT], at[P_QUALITY], at[P_BASS] = rep.ROOTS - 1, rep.QUALITIES - 1, rep.ROOTS - 1
+    at[P_NEXT], at[P_NEXT + 1] = rep.ROOTS - 1, rep.QUALITIES - 1
+    row = _latest(chords, conditions[C_CHORDS], tick)
+    if row > 0:
+        at[P_ROOT], at[P_QUALITY], at[P_BASS] = chords[1, row - 1], chords[2, row - 1], chords[3, row - 1]
+    if row < conditions[C_CHORDS]:
+        at[P_NEXT], at[P_NEXT + 1] = chords[1, row], chords[2, row]
+        d = max(1, (chords[0, row] + UNIT // 2) // UNIT - unit)
+        at[P_NEXT + 2] = (
+            1 if d < 7 else 2 if d < 13 else 3 if d < 19 else 4 if d < 25 else 5 if d < 49 else 6 if d < 97 else 7
+        )
+    at[P_LIKENESS], at[P_POINTER] = 0, rep.LAG_BARS[rep.POINTER]
+    row = _latest(form, conditions[C_FORM], tick)
+    if row > 0 and form[1, row - 1] > 0:
+        at[P_POINTER], at[P_LIKENESS] = form[1, row - 1], form[2, row - 1]
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def digest(w, b, hidden, ahead, cells, conditions, chords):  # type: ignore[no-untyped-def]
-    """Make `ahead` the state after the last event, unless it is already, under these conditions."""
-    look(conditions, chords, cells[UNIT_NOW], b.at)
+def embed(w, inputs, x):  # type: ignore[no-untyped-def]
+    """x = the sum of the embedding's rows for these classes."""
+    x[:] = 0
+    for field in range(len(inputs)):
+        add_row(w.embedding[INPUT_STARTS[field] + inputs[field]], x)
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def prepare(w, b, cells, memory, conditions, chords, form, guided):  # type: ignore[no-untyped-def]
+    """Embed the last event under these conditions into b.x (guided: also into b.plain, with style, key, chords and
+    levels unsaid). Returns whether the trunk has to digest it (again)."""
+    look(conditions, chords, form, cells[UNIT_NOW], b.at)
     new = b.inputs[EVENTS:]
-    new[0], new[1] = conditions[C_STYLE], conditions[C_KEY]
-    for i in range(4):
-        new[2 + i] = b.at[i]
-    new[6], new[7], new[8] = conditions[C_TEMPO], b.at[4], b.at[5]
-    new[9], new[10] = conditions[C_DENSITY], conditions[C_PARTS]
-    same = cells[AHEAD] == 1
-    for i in range(CONDITIONS):
+    new[N_STYLE], new[N_KEY], new[N_TEMPO] = conditions[C_STYLE], conditions[C_KEY], conditions[C_TEMPO]
+    for i in range(PLACES - 1):
+        new[N_PLACE + i] = b.at[i]
+    new[N_DENSITY], new[N_REGISTER] = conditions[C_DENSITY], conditions[C_REGISTER]
+    new[N_POLYPHONY], new[N_LOUDNESS] = conditions[C_POLYPHONY], conditions[C_LOUDNESS]
+    new[N_PARTS], new[N_GIVEN] = conditions[C_PARTS], conditions[C_GIVEN]
+    for i in range(12):
+        new[N_SCALE + i] = conditions[C_SCALE] >> i & 1
+    trace = cells[TRACE:KNOWN]
+    set_shifts(memory, trace, b.at[2] * b.at[3], b.at[P_POINTER], b.shifts)
+    recall(
+        memory, trace, b.shifts, cells[UNIT_NOW], cells[OWN_UNIT], cells[OWN_PART], cells[OWN_PITCH],
+        conditions[C_OWN], new[CONDITIONS:],
+    )  # fmt: skip
+    same = cells[AHEAD] == (2 if guided else 1)
+    for i in range(CONDITIONS + MEMORIES):
         same = same and cells[KNOWN + i] == new[i]
         cells[KNOWN + i] = new[i]
     if same:
-        return
+        return False
     for i in range(EVENTS):
         b.inputs[i] = cells[EVENT + i]
-    step(w, b, b.inputs, hidden, ahead)
-    cells[AHEAD] = 1
+    embed(w, b.inputs, b.x)
+    if guided:
+        new[N_STYLE], new[N_KEY] = rep.UNKNOWN_STYLE, rep.NO_KEY
+        new[N_PLACE + P_ROOT], new[N_PLACE + P_QUALITY] = rep.ROOTS - 1, rep.QUALITIES - 1
+        new[N_PLACE + P_BASS], new[N_PLACE + P_NEXT] = rep.ROOTS - 1, rep.ROOTS - 1
+        new[N_PLACE + P_NEXT + 1], new[N_PLACE + P_NEXT + 2] = rep.QUALITIES - 1, 0
+        for i in range(N_DENSITY, N_LOUDNESS + 1):
+            new[i] = rep.NO_LEVEL
+        for i in range(12):
+            new[N_SCALE + i] = 1
+        embed(w, b.inputs, b.plain)
+    cells[AHEAD] = 2 if guided else 1
+    return True
 
 
 @njit(cache=True, nogil=True)
@@ -370,9 +388,9 @@ def hold(cells, tick, part, pitch, end):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def feed(hidden, ahead, cells, tick, part, pitch, velocity, duration, kind):  # type: ignore[no-untyped-def]
-    """Make this event the last one, after `digest`. duration in ticks (kind own); see rep for the kinds."""
-    hidden[:] = ahead
+def feed(cells, memory, tick, part, pitch, velocity, duration, kind):  # type: ignore[no-untyped-def]
+    """Make this event the last one, after the one before it was digested. duration in ticks (kind own); see rep for
+    the kinds."""
     cells[AHEAD] = 0
     unit = (tick + UNIT // 2) // UNIT
     micro = min(MICROS - 1, (tick - unit * UNIT + UNIT // 2 + MICRO_STEP // 2) // MICRO_STEP)
@@ -400,6 +418,7 @@ def feed(hidden, ahead, cells, tick, part, pitch, velocity, duration, kind):  # 
         cells[OWN_UNIT], cells[OWN_PART], cells[OWN_PITCH] = unit, part, pitch
     if kind != rep.KIND_CLOSE:
         cells[LAST_PITCH + part] = pitch
+        remember(memory, cells[TRACE:KNOWN], unit, part, pitch, cells[EVENT + 5])
     cells[UNIT_NOW], cells[TICK_NOW] = unit, max(cells[TICK_NOW], tick)
     cells[COUNT] += 1
 
@@ -431,13 +450,13 @@ def free_at(cells, part, voices, tick):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def draw(w, b, ahead, cells, conditions, chords, sampling, limits, drum_map, earliest, seed, epoch, index):  # type: ignore[no-untyped-def]
-    """Decide the next own note, after `digest`. sampling (2, 6, 2) fp32: temperature and top-p per head, for pitched
-    parts and for drums; limits (PARTS, 7).
+def draw(w, b, top, plain, strength, cells, memory, conditions, chords, form, sampling, limits, drum_map, earliest, seed, epoch, index):  # type: ignore[no-untyped-def]
+    """Decide the next own note, after the trunk has digested the last event. top, plain (H,): its output, and its
+    output with less said, which counts where strength is not 1. sampling (2, 6, 2) fp32: temperature and top-p per
+    head, for pitched parts and for drums; limits (PARTS, 7).
 
     b.result = (1, tick, part, pitch, velocity, duration) for a note, (0, until) for a rest.
     """
-    top = ahead[len(ahead) - w.state.shape[2] :]
     unit_now = cells[UNIT_NOW]
     scores, logits, choices, result = b.scores, b.logits, b.choices, b.result
     earliest = max(earliest, unit_now * UNIT - UNIT // 2)
@@ -445,7 +464,10 @@ def draw(w, b, ahead, cells, conditions, chords, sampling, limits, drum_map, ear
     part, unit, tick, begin, first, tries, k = 0, 0, 0, earliest, 0, 0, 0
     # one loop with one call of `head` and `pick`: unrolled by hand it would take the compiler ten times as long
     while k < HEADS:
-        head(w, b, k, top)
+        if strength == 1.0:
+            head(w, b, k, top)
+        else:
+            guided_head(w, b, k, top, plain, strength)
         if k == 0:  # who: parts that may play and whose voices come free in time
             for i in range(PARTS):
                 scores[i] = NEVER
@@ -488,21 +510,27 @@ def draw(w, b, ahead, cells, conditions, chords, sampling, limits, drum_map, ear
                 first += 1
         elif k == 1:
             unit = unit_of(unit_now, choice)
-            look(conditions, chords, unit, b.at)
-            low = row[L_LOW]
-            if unit == cells[OWN_UNIT] and part == cells[OWN_PART]:
-                low = max(low, cells[OWN_PITCH] + 1)
-            if not allowed(b.mask, row, part, low, b.at[4], b.at[5], drum_map):
+            look(conditions, chords, form, unit, b.at)
+            order = cells[OWN_PITCH] + 1 if unit == cells[OWN_UNIT] and part == cells[OWN_PART] else 0
+            low = max(row[L_LOW], order)
+            if not allowed(b.mask, row, part, low, b.at[P_ROOT], b.at[P_QUALITY], drum_map):
                 tries += 1
                 if tries == 3:
                     result[0], result[1] = 0, max(unit * UNIT, earliest) + UNIT
                     return
                 first = unit + 1
                 continue
-            choices[2], choices[3], choices[4], choices[5] = b.at[0], b.at[1], b.at[4], b.at[5]
-            choices[6] = cells[LAST_PITCH + part]
+            for i in range(ONSETS):
+                choices[ONSET + i] = b.at[ONSET_PLACES[i]]
+            choices[LAST] = cells[LAST_PITCH + part]
+            trace = cells[TRACE:KNOWN]
+            set_shifts(memory, trace, b.at[2] * b.at[3], b.at[P_POINTER], b.shifts)
+            echoes(memory, trace, b.shifts, unit, part, order, b.echo, choices[LENGTHS : LENGTHS + SOURCES])
         elif k == 2:
             tick = unit * UNIT + (choice - MICRO_ZERO) * MICRO_STEP
+        elif k == 3:
+            for i in range(SOURCES):
+                choices[SAME + i] = 0 if b.echo[i] == NO_PITCH else 1 if b.echo[i] == choice else 2
         if k < 5:
             choices[COLUMN[k]] = choice
         else:
@@ -511,10 +539,10 @@ def draw(w, b, ahead, cells, conditions, chords, sampling, limits, drum_map, ear
                 duration = legato(unit, tick, duration)
             if row[L_LONGEST] > 0:
                 duration = min(duration, row[L_LONGEST])
-            velocity = choices[9] * rep.VELOCITY_STEP + np.int64(
+            velocity = choices[VELOCITY] * rep.VELOCITY_STEP + np.int64(
                 uniform(seed, epoch, index, HEADS) * rep.VELOCITY_STEP
             )
-            result[0], result[1], result[2], result[3] = 1, tick, part, choices[8]
+            result[0], result[1], result[2], result[3] = 1, tick, part, choices[PITCH]
             result[4], result[5] = min(127, max(1, velocity)), max(1, duration)
         k += 1
 
@@ -546,22 +574,18 @@ def allowed(mask, row, part, low, root, quality, drum_map):  # type: ignore[no-u
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def score(w, b, hidden, ahead, inputs, targets, onset, key_root, last, low, stay, weight, played, loud, bits):  # type: ignore[no-untyped-def]
-    """Add the bits of every head over a window (fields as in windows.Batch) to bits (6,); the state goes on."""
-    size = w.state.shape[2]
-    for t in range(len(inputs)):
-        step(w, b, inputs[t], hidden, ahead)
-        hidden[:] = ahead
+def score(w, b, tops, targets, choices, echo, key_root, low, stay, weight, played, loud, bits):  # type: ignore[no-untyped-def]
+    """Add the bits of every head over a window (fields as in windows.Batch) to bits (6,). tops (T, H): the trunk's
+    output after each event."""
+    for t in range(len(tops)):
         if weight[t] == 0:
             continue
-        top = hidden[len(hidden) - size :]
-        b.choices[0], b.choices[1], b.choices[6] = targets[t, 0], targets[t, 1], last[t]
-        b.choices[2], b.choices[3], b.choices[4], b.choices[5] = onset[t, 0], onset[t, 1], onset[t, 2], onset[t, 3]
-        b.choices[7], b.choices[8], b.choices[9] = targets[t, 2], targets[t, 3], targets[t, 4]
+        b.choices[:] = choices[t]
+        b.echo[:] = echo[t]
         for k in range(HEADS):
             if (k == 2 and played[t] == 0) or (k == 4 and loud[t] == 0):
                 continue
-            head(w, b, k, top)
+            head(w, b, k, tops[t])
             if k == 3:
                 pitch_logits(b, targets[t, 0], key_root[t])
             goal = targets[t, k]

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from aigc_music.core.errors import ModelError
 
 from . import representation as rep
-from .kernels import CHOICE_STARTS, INPUT_STARTS, PITCH_OUTPUTS, PREFIX, Buffers, Weights
+from .kernels import CHOICE_STARTS, PITCH_OUTPUTS, PLACES, PREFIX, Buffers, Heads
+from .matrices import int8_rows
+from .trunks import KINDS, trunk_of
 
 __all__ = ["buffers", "parse_safetensors", "quantise", "read_card", "read_tensors", "shapes", "write_model"]
 
@@ -41,10 +43,10 @@ def read_card(folder: Path) -> dict[str, Any]:
         ) from error
     except ValueError as error:
         raise ModelError(f"{str(path)!r} is not JSON ({error}): install the model again") from error
-    if card.get("kind") != "music" or card.get("network") != "gru":
+    if card.get("kind") != "music" or card.get("network") not in KINDS:
         raise ModelError(
             f"{str(path)!r} describes a {card.get('kind')!r} model of network {card.get('network')!r}: "
-            "music models of network 'gru' can be played"
+            f"music models of network {', '.join(KINDS)} can be played"
         )
     if card.get("representation") != rep.VERSION:
         raise ModelError(
@@ -111,15 +113,8 @@ def head_width(config: dict[str, Any], name: str) -> int:
 def shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
     """Every tensor of a model of this config, by name."""
     h, e = int(config["hidden"]), int(config["embedding"])
-    inputs = int(INPUT_STARTS[-1]) + rep.CONDITIONS[-1][1]
-    result: dict[str, tuple[int, ...]] = {"embedding": (inputs, e)}
-    for layer in range(int(config["layers"])):
-        result |= {
-            f"gru.weight_ih_l{layer}": (3 * h, h if layer else e),
-            f"gru.weight_hh_l{layer}": (3 * h, h),
-            f"gru.bias_ih_l{layer}": (3 * h,),
-            f"gru.bias_hh_l{layer}": (3 * h,),
-        }
+    result: dict[str, tuple[int, ...]] = {"embedding": (sum(size for _, size in rep.INPUT_FIELDS), e)}
+    result |= trunk_of(config).shapes(config)
     total = int(CHOICE_STARTS[-1]) + rep.VELOCITIES
     starts = [*(int(start) for start in CHOICE_STARTS), total]
     for index, (name, size) in enumerate(rep.HEADS):
@@ -136,62 +131,43 @@ def shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
     return result
 
 
-def quantise(tensors: Tensors, config: dict[str, Any], *, exact: bool = False) -> Weights:
-    """Kernel weights: int8 rows with scales, or fp32 rows with scale 1 when `exact`."""
-
-    def rows(name: str) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        matrix = np.ascontiguousarray(tensors[name])
-        if exact:
-            return matrix, np.ones(len(matrix), np.float32)
-        scale = np.maximum(np.abs(matrix).max(axis=1), 1e-12) / np.float32(127.0)
-        return np.rint(matrix / scale[:, None]).astype(np.int8), scale.astype(np.float32)
-
-    layers, h = int(config["layers"]), int(config["hidden"])
-    first, first_scale = rows("gru.weight_ih_l0")
-    inner = [rows(f"gru.weight_ih_l{layer}") for layer in range(1, layers)]
-    state = [rows(f"gru.weight_hh_l{layer}") for layer in range(layers)]
-    hidden = [rows(f"hidden.{name}.weight") for name, _ in rep.HEADS]
-    output = [rows(f"outputs.{name}.weight") for name, _ in rep.HEADS]
-    empty = np.zeros((0, 3 * h, h), dtype=first.dtype)
+def quantise(tensors: Tensors, config: dict[str, Any], *, exact: bool = False) -> tuple[Heads, Any]:
+    """Kernel weights of the heads and of the trunk: int8 rows with scales, or fp32 rows with scale 1 when `exact`."""
+    hidden = [int8_rows(tensors[f"hidden.{name}.weight"], exact) for name, _ in rep.HEADS]
+    output = [int8_rows(tensors[f"outputs.{name}.weight"], exact) for name, _ in rep.HEADS]
     tables = tuple(
         np.ascontiguousarray(tensors[f"tables.{name}"])
         if f"tables.{name}" in tensors
         else np.zeros((1, head_width(config, name)), np.float32)
         for name, _ in rep.HEADS
     )
-    return Weights(
+    heads = Heads(
         embedding=np.ascontiguousarray(tensors["embedding"]),
-        first=first,
-        first_scale=first_scale,
-        inner=np.stack([q for q, _ in inner]) if inner else empty,
-        inner_scale=np.stack([s for _, s in inner]) if inner else np.zeros((0, 3 * h), np.float32),
-        state=np.stack([q for q, _ in state]),
-        state_scale=np.stack([s for _, s in state]),
-        input_bias=np.stack([tensors[f"gru.bias_ih_l{layer}"] for layer in range(layers)]),
-        state_bias=np.stack([tensors[f"gru.bias_hh_l{layer}"] for layer in range(layers)]),
-        hidden=tuple(q for q, _ in hidden),
-        hidden_scale=tuple(s for _, s in hidden),
+        hidden=tuple(rows for rows, _ in hidden),
+        hidden_scale=tuple(scale for _, scale in hidden),
         hidden_bias=tuple(np.ascontiguousarray(tensors[f"hidden.{name}.bias"]) for name, _ in rep.HEADS),
         table=tables,
-        output=tuple(q for q, _ in output),
-        output_scale=tuple(s for _, s in output),
+        output=tuple(rows for rows, _ in output),
+        output_scale=tuple(scale for _, scale in output),
         output_bias=tuple(np.ascontiguousarray(tensors[f"outputs.{name}.bias"]) for name, _ in rep.HEADS),
     )
+    return heads, trunk_of(config).quantise(tensors, config, exact)
 
 
 def buffers(config: dict[str, Any]) -> Buffers:
     """Working memory for one stream."""
-    h, e = int(config["hidden"]), int(config["embedding"])
     return Buffers(
-        x=np.zeros(max(h, e), np.float32),
-        gates=np.zeros(max(3 * h, rep.DELTAS), np.float32),
-        inner=np.zeros(3 * h, np.float32),
+        x=np.zeros(int(config["embedding"]), np.float32),
+        plain=np.zeros(int(config["embedding"]), np.float32),
         wide=np.zeros(max(int(config["head"]), int(config["small_head"])), np.float32),
         logits=np.zeros(PITCH_OUTPUTS, np.float32),
+        guide=np.zeros(PITCH_OUTPUTS, np.float32),
         scores=np.zeros(128, np.float32),
-        inputs=np.zeros(len(rep.EVENT_FIELDS) + len(rep.CONDITIONS), np.int64),
-        choices=np.zeros(10, np.int64),
-        at=np.zeros(6, np.int64),
+        inputs=np.zeros(len(rep.INPUT_FIELDS), np.int64),
+        choices=np.zeros(len(rep.CHOICES), np.int64),
+        at=np.zeros(PLACES, np.int64),
+        shifts=np.zeros(rep.SOURCES, np.int64),
+        echo=np.full(rep.SOURCES, rep.NO_PITCH, np.int64),
         mask=np.zeros(128, np.bool_),
         begins=np.zeros(rep.PARTS, np.int64),
         result=np.zeros(8, np.int64),
@@ -216,7 +192,7 @@ def write_model(folder: Path, tensors: Tensors, card: dict[str, Any]) -> Path:
     blob = len(head).to_bytes(8, "little") + head + bytes(body)
     facts = {
         "kind": "music",
-        "network": "gru",
+        "network": card["config"]["network"],
         "representation": rep.VERSION,
         "parameters": sum(v.size for v in tensors.values()),
         "sha256": hashlib.sha256(blob).hexdigest(),

@@ -14,65 +14,27 @@ Threading model: one thread. No clock is read but to measure decision times.
 from __future__ import annotations
 
 import time
-from collections import deque
-from dataclasses import dataclass, field
 from typing import Any
 
 from aigc_music.core.controls import Controls
 from aigc_music.core.notes import Note
-from aigc_music.core.parts import DRUM_PITCHES, DRUMS, PART_NAMES, PARTS, part_of_channel
-from aigc_music.core.styles import STYLES, Style, style_id
+from aigc_music.core.parts import DRUMS, PART_NAMES, PARTS, part_of_channel
+from aigc_music.core.styles import STYLES, style_id
 from aigc_music.core.theory import Chord, Key
 from aigc_music.core.time import TICKS_PER_QUARTER, Metre
-from models.music.decode_cpu import CLOSE, OPEN, Conditions, Limits, MusicModel, Rest, Stream
+from models.music.decode_cpu import CLOSE, OPEN, MusicModel, Rest
 
-from .groove import in_pocket
+from .band import Lane, Wishes, lanes
+from .groove import SIXTEENTHS, swung
 from .harmony import Harmony
 from .roles import ALWAYS, MELODY, Listener, Window, parts_of, window_of
 
 __all__ = ["Planner"]
 
 KEYS = PART_NAMES.index("keys")
-_KEPT = 512  # decided notes that can be taken back
+_MORE_WISHES = ("energy", "register", "polyphony", "loudness", "strength")
 _LOW_HAND = 55  # the musician's notes below this pitch count as keys, the others as melody
-_ROLL = 30  # closest two hits of one drum, in ticks
 _CHUNK = 8  # notes a message, so that the first ones of a new plan travel at once
-
-
-@dataclass(slots=True)
-class Lane:
-    """One stream of the model and what it has decided: (tick, pitch, state before) of each event it was fed."""
-
-    stream: Stream
-    conditions: Conditions
-    limits: Limits
-    number: int
-    past: deque[tuple[int, int, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT))
-    next_note: Any = None  # decided but not yet due
-    drawn: int = 0  # decisions in this epoch
-    silent: bool = False  # has nothing more to say in this epoch
-
-    def feed(self, tick: int, part: int, pitch: int, velocity: int, duration: int, human: bool = False) -> None:
-        self.past.append((tick, pitch, self.stream.snapshot()))
-        self.stream.feed(tick, part, pitch, velocity, duration, human=human)
-
-    def place(self, drawn: Any, earliest: int) -> int:
-        """The tick at which a drawn note is played: drums in the pocket, rolls as they are, time only forward."""
-        tick = in_pocket(drawn.tick) if drawn.part == DRUMS else drawn.tick
-        before = next((past[0] for past in reversed(self.past) if past[1] == drawn.pitch), None)
-        if drawn.part == DRUMS and before is not None and tick <= before:  # a roll: two hits need two places
-            tick = max(drawn.tick, before + _ROLL)
-        # two notes of one grid step may lean either way; in a plan, time only runs forward
-        return max(tick, earliest, self.past[-1][0] if self.past else 0)
-
-    def rewind(self, tick: int) -> None:
-        """Forget everything that was fed after `tick`."""
-        state = None
-        while self.past and self.past[-1][0] > tick:
-            state = self.past.pop()[2]
-        if state is not None:
-            self.stream.restore(state)
-        self.next_note = None
 
 
 class Planner:
@@ -140,12 +102,9 @@ class Planner:
         self.listener = Listener(self.metre)
         self.harmony = Harmony(self.seed, self.metre)
         self.chords_told = -1
-        self.lanes = [
-            Lane(self.model.stream(self.seed + number), Conditions(), Limits(), number) for number in range(2)
-        ]
+        self.lanes = lanes(self.model, self.seed)
         for lane in self.lanes:
-            lane.stream.begin(max(0, tick) // self.metre.bar_ticks * self.metre.bar_ticks)
-            lane.limits.set_drum_map(DRUM_PITCHES)
+            lane.begin(max(0, tick), self.metre)
         self._new_conditions()
 
     def _remember(self, note: Note) -> None:
@@ -179,27 +138,20 @@ class Planner:
         style = STYLES[style_id(self.controls["style"])]
         key = Key.parse(self.controls["key"])
         role = self.controls["role"]
-        parts = parts_of(role, style)
-        present = parts | {MELODY} if role == "accompany" else parts
+        knobs = self.controls.values
+        wishes = Wishes(
+            style.name,
+            key,
+            knobs["bpm"],
+            parts_of(role, style),
+            frozenset({MELODY}) if role == "accompany" else frozenset(),
+            knobs["density"],
+            knobs["temperature"],
+            **{name: knobs[name] for name in _MORE_WISHES if name in knobs},
+        )
         for lane in self.lanes:
-            own = (parts & {DRUMS}) if lane.number else (parts - {DRUMS})
-            self._set_conditions(lane, style, key, frozenset({DRUMS}) if lane.number else present - {DRUMS})
-            lane.limits.allow(own)
-            for index, part in enumerate(PARTS):
-                lane.limits.set_range(index, part.low, part.high)
-                lane.limits.set_polyphony(index, part.voices)
-                lane.limits.set_scale(index, key.scale)
+            lane.tell(wishes)
         self.harmony.set_key(key, style.name)
-
-    def _set_conditions(self, lane: Lane, style: Style, key: Key, present: frozenset[int]) -> None:
-        conditions = lane.conditions
-        conditions.style = style_id(style.groove) if lane.number else style_id(style.name)
-        conditions.set_key(key)
-        conditions.bpm = self.controls["bpm"]
-        conditions.set_metre(self.metre, origin=0)
-        conditions.set_density(self.controls["density"])
-        conditions.set_parts(present)
-        conditions.temperature = self.controls["temperature"]
 
     def _follow(self) -> None:
         """Decide the chords ahead: from what is heard where the musician leads, else a progression."""
@@ -220,9 +172,10 @@ class Planner:
             if lane is None or lane.next_note.tick > until:
                 break
             note, lane.next_note = lane.next_note, None
-            lane.feed(note.tick, note.part, note.pitch, note.velocity, note.duration)
+            leaves, ends = self._swung(note.tick), self._swung(note.tick + note.duration)
+            lane.feed(note.tick, note.part, note.pitch, note.velocity, note.duration, leaves=leaves)
             times.append(round((time.perf_counter() - begun) * 1e3, 3))
-            notes.append([note.tick, note.pitch, note.velocity, note.duration, PARTS[note.part].channel])
+            notes.append([leaves, note.pitch, note.velocity, max(1, ends - leaves), PARTS[note.part].channel])
             if len(notes) == 1 and lane.drawn <= 2:
                 break  # the first note of a new epoch is waited for
         if not notes:
@@ -255,7 +208,8 @@ class Planner:
         for _ in range(16):
             if earliest >= window.end:
                 return None
-            self.harmony.extend(earliest + 5 * self.metre.bar_ticks)
+            now = max(earliest, lane.past[-1][0] if lane.past else 0)
+            self.harmony.extend(now + 5 * self.metre.bar_ticks)
             lane.conditions.set_chords(*self.harmony.arrays())
             drawn = lane.stream.sample(lane.conditions, lane.limits, earliest, self.epoch, lane.drawn)
             lane.drawn += 1
@@ -266,6 +220,10 @@ class Planner:
                 return drawn if drawn.tick < window.end else None
             earliest = max(earliest + TICKS_PER_QUARTER, drawn.until_tick)
         return None
+
+    def _swung(self, tick: int) -> int:
+        """When a note meant for `tick` leaves."""
+        return swung(tick, self.controls.values.get("swing", 0.0), self.controls["style"] in SIXTEENTHS)
 
     def _chords(self, until: int) -> list[list[int]]:
         """Chords that begin up to `until` and were not told yet."""
