@@ -1,4 +1,4 @@
-"""Music from the model: the planner of the live performance, asked for a whole piece at once."""
+"""Music from the model: a request in, a score out. Every task writes a chart, the same band plays it."""
 
 from __future__ import annotations
 
@@ -6,68 +6,122 @@ from collections.abc import Iterator
 from typing import Any
 
 from aigc_music.core.notes import Note, Score, Track
-from aigc_music.core.parts import PARTS, part_of_channel
-from aigc_music.core.theory import Chord
+from aigc_music.core.parts import PARTS
 from aigc_music.core.time import Metre
 from aigc_music.engine.requests import MusicRequest
 from models.music.decode_cpu import load_model
 
-from .planner import Planner
+from .chart import Chart, Played
+from .ending import SLOWING
+from .fill import best_filling
+from .given import Given, joined
+from .humanise import humanised
+from .perform import perform
+from .tasks import chart_of, prepare, settle
+from .voicing import plain_keys
 
 __all__ = ["MusicGenerator"]
 
+_WITHIN = frozenset({"continue", "fill"})
+"""Tasks whose notes go into the tracks of the parts that play on."""
+
 
 class MusicGenerator:
-    """One request for music. The live planner does the work, so offline and on stage sound the same."""
+    """One request for music. `request` is the request as settled: style, key, tempo and metre are known.
+
+    UsageError, FileError and ModelError for what cannot be done, before any note is drawn.
+    """
 
     def __init__(self, request: MusicRequest) -> None:
-        self.request = request
+        self.given: Given | None = prepare(request)
         model = load_model(request.model)
+        self.request = settle(request, self.given, model)
+        self.chart: Chart = chart_of(self.request, self.given)
         self.card: dict[str, Any] = model.card
-        self.end = request.bars * request.bar_ticks
-        self.chords: list[tuple[int, str]] = []
-        self._planner = Planner(model)
-        self._planner.hear(
-            {
-                "do": "session",
-                "epoch": 1,
-                "frozen": -1,
-                "seed": request.seed,
-                "controls": {
-                    "style": request.style,
-                    "key": request.key,
-                    "bpm": request.bpm,
-                    "density": request.density,
-                    "temperature": request.temperature,
-                    "role": "solo",
-                },
-                "metre": list(request.metre),
-                "history": [],
-            }
-        )
+        self._model = model
+
+    @staticmethod
+    def check(request: MusicRequest) -> None:
+        """UsageError or FileError where the request cannot be served; no model is loaded."""
+        prepare(request)
 
     def stream(self) -> Iterator[Note]:
-        """Notes in order of time; those that would ring past the last bar end with it."""
-        while (plan := self._planner.plan(self.end - 1)) is not None:
-            for tick, root, quality in plan["chords"]:
-                self.chords.append((tick, str(Chord(root, quality))))
-            for tick, pitch, velocity, duration, channel in plan["notes"]:
-                yield Note(tick, pitch, velocity, min(duration, self.end - tick), channel)
+        """The new notes (of `humanise`: all notes) in order of time."""
+        for note in self._notes():
+            yield Note(note.tick, note.pitch, note.velocity, note.duration, PARTS[note.part].channel)
+
+    def _notes(self) -> Iterator[Played]:
+        request, chart, given = self.request, self.chart, self.given
+        if given is not None and request.task == "chords":
+            return iter(plain_keys(given.chords, given.end))
+        if given is not None and request.task == "humanise":
+            return iter(sorted(humanised(self._model, chart, request.seed)))
+        if given is not None and request.task == "fill":
+            return iter(best_filling(self._model, chart, given, request.seed))
+        return perform(self._model, chart, request.seed)
 
     def generate(self) -> Score:
-        """The whole piece: one track a part, chords as text events."""
-        request = self.request
-        tracks: dict[int, list[Note]] = {}
-        for note in self.stream():
-            tracks.setdefault(note.channel, []).append(note)
+        """The whole piece: a track a part, chords as texts, sections as markers. Given notes stay as they are."""
+        notes = list(self._notes())
+        if self.given is None:
+            return self._new_score(notes)
+        return self._joined_score(notes, self.given)
+
+    def _new_score(self, notes: list[Played]) -> Score:
+        request, chart = self.request, self.chart
+        metre, bpm = Metre(*(request.metre or (4, 4))), float(request.bpm or 0)
         score = Score(
-            tempos=[(0, float(request.bpm or 0))],
-            metres=[(0, Metre(*request.metre))],
-            keys=[(0, request.key)],
+            tracks=_tracks(notes),
+            tempos=[(0, bpm)],
+            metres=[(0, metre)],
+            keys=[(0, str(request.key))],
+            markers=[(span.tick, span.name) for span in chart.spans if span.name not in ("", "free")],
+            texts=[(row.tick, str(row)) for row in chart.chords],
             title=f"{request.style} in {request.key}, seed {request.seed}",
         )
-        score.texts = [(max(0, tick), name) for tick, name in self.chords]
-        for channel in sorted(tracks, key=lambda number: part_of_channel(number) or 0):
-            part = PARTS[part_of_channel(channel) or 0]
-            score.tracks.append(Track(part.name, part.program, sorted(tracks[channel])))
+        if chart.finale is not None and request.style in SLOWING and request.bars > 2:
+            before, last = SLOWING[request.style]
+            score.tempos += [(chart.finale - metre.bar_ticks, bpm * before), (chart.finale, bpm * last)]
         return score
+
+    def _joined_score(self, notes: list[Played], given: Given) -> Score:
+        task = self.request.task
+        changed: dict[int, list[Note]] = {}
+        added: list[Played] = []
+        if task == "fill":
+            begin, end, parts = self.chart.begin, self.chart.end, self.chart.spans[0].wishes.parts
+            for part in parts:
+                if (index := given.track_of(part)) is not None:
+                    track = given.score.tracks[index]
+                    changed[index] = [note for note in track.notes if not begin <= note.tick < end]
+        for note in notes:
+            index = given.track_of(note.part) if task in _WITHIN else None
+            if index is None:
+                added.append(note)
+                continue
+            track = given.score.tracks[index]
+            channel = track.notes[0].channel
+            changed.setdefault(index, list(track.notes)).append(
+                Note(note.tick, note.pitch, note.velocity, note.duration, channel)
+            )
+        score = joined(given.score, changed, _tracks(added, {note.channel for note in given.score.notes}))
+        if not score.keys:
+            score.keys = [(0, str(self.request.key))]
+        if not score.texts:
+            score.texts = [(row.tick, str(row)) for row in self.chart.chords]
+        return score
+
+
+def _tracks(notes: list[Played], taken: set[int] | None = None) -> list[Track]:
+    """A track a part, on the part's channel or, where a given track has that, on a free one."""
+    taken = set(taken or ())
+    tracks: list[Track] = []
+    for index, part in enumerate(PARTS):
+        own = [note for note in notes if note.part == index]
+        if own:
+            free = [number for number in (part.channel, *range(16)) if number not in taken and number != 9]
+            channel = 9 if part.channel == 9 or not free else free[0]
+            taken.add(channel)
+            rows = sorted(Note(note.tick, note.pitch, note.velocity, note.duration, channel) for note in own)
+            tracks.append(Track(part.name, part.program, rows))
+    return tracks

@@ -1,0 +1,46 @@
+"""Humanise: the same notes in the same order, with a player's timing and touch.
+
+The model is told every note as it stands; only where it lies beside the grid and how hard it is struck are drawn,
+each draw knowing those before. What the composer wrote (pitch, grid place, length) stays.
+
+Threads: one. Realtime-safe: no.
+"""
+
+from __future__ import annotations
+
+from models.music.decode_cpu import MusicModel
+
+from .band import lanes
+from .chart import Chart, Played
+from .touch import touch
+
+__all__ = ["humanised"]
+
+
+def humanised(model: MusicModel, chart: Chart, seed: int) -> list[Played]:
+    """chart.given, played: ticks move by 20 at most, velocities are new, ends move with their beginnings."""
+    result: list[Played] = []
+    first = min(note.tick for note in chart.given)
+    wishes = chart.spans[0].wishes
+    for lane in lanes(model, seed):
+        own = [note for note in chart.given if lane.owns(note.part)]
+        if not own:
+            continue
+        origin, metre = chart.metre_at(first)
+        lane.begin(first, metre, origin)
+        lane.tell(wishes)
+        lane.conditions.set_parts({note.part for note in own})
+        lane.conditions.set_given([])
+        lane.limits.allow({note.part for note in own})
+        lane.conditions.set_chords(
+            [row.tick for row in chart.chords], [row.chord.root for row in chart.chords],
+            [row.chord.quality for row in chart.chords], [row.bass for row in chart.chords],
+        )  # fmt: skip
+        for index, note in enumerate(own):
+            origin, metre = chart.metre_at(note.tick)
+            lane.conditions.set_metre(metre, origin)
+            tick, velocity = touch(lane.stream, lane.conditions, lane.limits, note, index)
+            played = note._replace(tick=max(0, tick), velocity=velocity)
+            lane.stream.feed(*played)
+            result.append(played)
+    return result
