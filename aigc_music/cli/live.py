@@ -19,10 +19,13 @@ from aigc_music.core.styles import STYLES, style_id
 _STARTED_NS = time.monotonic_ns()
 _PATIENCE_NS = 3_000_000_000  # a player that has not said hello by then is being compiled
 
-EPILOG = """\b
+_KEYS = [f"{'/'.join(dict.fromkeys(control.keys))} {control.name}" for control in CONTROLS.values()]
+_LINES = "\n".join(f"  {'   '.join(_KEYS[begin : begin + 4])}" for begin in range(0, len(_KEYS), 4))
+
+EPILOG = f"""\b
 Keys while playing:
-  space panic   m mute   -/+ tempo   K/k key   S/s style   d/D density
-  t/T daring    R/r role   l then a knob's key: MIDI learn   q quit
+{_LINES}
+  space panic   l then a knob's key, then a MIDI controller: learn   q quit
 
 \b
 Examples:
@@ -43,6 +46,11 @@ Examples:
 @click.option("--bpm", type=float, help="Tempo. Default: one that suits the style.")
 @click.option("--density", type=float, help="How many notes, 0..1.")
 @click.option("--temperature", type=float, help="How daring, 0.2..2.")
+@click.option("--energy", type=float, help="How much it gives, 0..1.")
+@click.option("--register", type=float, help="How high it plays, -2..2 octaves from where it would.")
+@click.option("--swing", type=float, help="0 straight .. 1 triplets.")
+@click.option("--strength", type=float, help="How much key, chords and style are stressed, 1..3.")
+@click.option("--longest-copy", type=float, help="Longest phrase of a training song it may play, 12..63 notes.")
 @click.option("--seed", type=int, help="Number that fixes all chance. Default: a new one, shown.")
 @click.option("--model", default="default", show_default=True, help="Trained model (see 'aigc-music models').")
 @click.option("--metre", default="4/4", show_default=True, help="Time signature.")
@@ -69,21 +77,15 @@ def command(**options: Any) -> None:
 
 def perform(
     *,
-    role: str,
-    style: str | None,
-    key: str | None,
-    bpm: float | None,
-    density: float | None,
-    temperature: float | None,
     seed: int | None,
     model: str,
     metre: str,
     record: Path | None,
     seconds: float | None,
     as_json: bool,
-    **ports: Any,
+    **others: Any,
 ) -> None:
-    """The verb itself, with checked options."""
+    """The verb itself: the options of `command`, by name."""
     from aigc_music.live.performance import Performance, model_command
     from aigc_music.live.settings import Settings
     from aigc_music.live.takes import Takes
@@ -93,7 +95,7 @@ def perform(
     find(model)  # a wrong name is an error here, not in a process far away
     takes = Takes()
     recovered = takes.recover()
-    controls = _controls(role=role, style=style, key=key, bpm=bpm, density=density, temperature=temperature)
+    controls = _controls({name: others[name] for name in CONTROLS if others.get(name) is not None})
     if record is not None:
         takes.check(record)
     seed = secrets.randbelow(1 << 31) if seed is None else seed
@@ -101,13 +103,13 @@ def perform(
     config = Config(
         seed=seed,
         model_command=model_command(model),
-        api=ports["api"],
-        to=ports["to"],
-        from_=ports["from_"],
-        sound=ports["sound"],
-        sync=ports["sync"],
-        clock_offset_ms=ports["offset_ms"],
-        thru=not ports["no_thru"],
+        api=others["api"],
+        to=others["to"],
+        from_=others["from_"],
+        sound=others["sound"],
+        sync=others["sync"],
+        clock_offset_ms=others["offset_ms"],
+        thru=not others["no_thru"],
         metre=parse_metre(metre),
         controls=controls,
         bindings=settings.bindings,
@@ -127,7 +129,7 @@ def perform(
             report = performance.close()
             face.close()
     settings.keep_bindings(performance.snapshot.get("bindings"))
-    unheard = ports["sound"] == "synth" and performance.hello.get("audio") is None
+    unheard = others["sound"] == "synth" and performance.hello.get("audio") is None
     alone = performance.hello.get("api") == "memory"  # nobody could hear or record it: keep it
     saved = takes.save(Path(config.journal or ""), record, keep=alone or unheard, audio=unheard)
     for path in saved:
@@ -140,9 +142,9 @@ def perform(
             "seed": seed, "files": [str(path) for path in saved]}))  # fmt: skip
 
 
-def _controls(**given: Any) -> dict[str, Any]:
+def _controls(given: dict[str, Any]) -> dict[str, Any]:
     """Checked starting values of the knobs; the tempo suits the style unless it is given."""
-    controls = {name: CONTROLS[name].check(value) for name, value in given.items() if value is not None}
+    controls = {name: CONTROLS[name].check(value) for name, value in given.items()}
     style = controls.get("style", CONTROLS["style"].default)
     controls.setdefault("bpm", STYLES[style_id(style)].bpm)
     return controls

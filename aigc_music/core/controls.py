@@ -82,6 +82,12 @@ CONTROLS: dict[str, Control] = {
         Control("style", "pop", "style of the band", 22, ("S", "s"), names=STYLE_NAMES),
         Control("density", 0.5, "how many notes: 0 sparse .. 1 busy", 23, ("d", "D")),
         Control("temperature", 1.0, "how daring: 0.2 safe .. 2 wild", 24, ("t", "T"), 0.2, 2.0),
+        Control("energy", 0.5, "how much it gives: 0 calm .. 1 full", 28, ("e", "E")),
+        Control("register", 0.0, "octaves above where it would play", 29, ("g", "G"), -2.0, 2.0, 0.25),
+        Control("swing", 0.0, "0 straight .. 1 triplets", 30, ("w", "W")),
+        Control("strength", 1.0, "how much key, chords and style are stressed", 31, ("x", "X"), 1.0, 3.0, 0.25),
+        Control("longest_copy", 16.0, "longest phrase of a training song that it may play, in notes", 32, ("o", "O"),
+                12, 63, 1),
         Control("mute", False, "silence the band; it goes on thinking", 25, ("m", "m")),
         Control("role", "solo", "who leads", 26, ("R", "r"), names=ROLES),
     )
