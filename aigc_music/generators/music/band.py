@@ -13,21 +13,29 @@ Threads: one per lane. Realtime-safe: no.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from aigc_music.core.parts import DRUM_PITCHES, DRUMS, PART_NAMES, PARTS
 from aigc_music.core.styles import STYLES, style_id
 from aigc_music.core.theory import Key
 from aigc_music.core.time import Metre
-from models.music.decode_cpu import Conditions, Limits, MusicModel, Stream
+from models.music.decode_cpu import Conditions, Limits, MusicModel, Note, Rest, Stream
+from models.music.kernels import L_HIGH, L_LOW
+from models.music.representation import onset_classes
 
 from .groove import in_pocket
 
-__all__ = ["EARLY", "Lane", "Wishes", "lanes"]
+__all__ = ["CUES", "EARLY", "Lane", "Wishes", "lanes"]
 
 EARLY = 20
 """A note may begin so many ticks before the grid place it belongs to."""
+
+CUES: dict[int, float] = {
+    PART_NAMES.index(name): bars for name, bars in (("melody", 2.0), ("bass", 1.0), ("keys", 1.0), ("inner", 2.0))
+}
+"""After so many bars of silence a part is called in."""
 
 _KEPT = 512  # notes that can be taken back
 _ROLL = 30  # closest two hits of one drum, in ticks
@@ -92,19 +100,31 @@ class Wishes:
         return min(1.0, max(0.0, self.density + more))
 
 
+class Past(NamedTuple):
+    """An event that a lane was fed. leaves: when it sounds, later than `tick` where swing moves it; end: when it
+    stops, -1 where it is the musician's; before: the stream's state before it."""
+
+    tick: int
+    leaves: int
+    part: int
+    pitch: int
+    end: int
+    before: Any
+
+
 @dataclass(slots=True)
 class Lane:
-    """One stream of the model and what it was fed: (tick, tick at which it leaves, pitch, state before) of each.
-
-    A note leaves later than the stream believes where swing moves it.
-    """
+    """One stream of the model, what it was fed, and what it decides next."""
 
     stream: Stream
     conditions: Conditions
     limits: Limits
     number: int  # 0 pitched, 1 drums
-    past: deque[tuple[int, int, int, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    past: deque[Past] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    began: int = 0  # tick of the first bar line
+    bar: int = Metre().bar_ticks
     next_note: Any = None  # decided but not yet due
+    cue: Any = None  # the note with which a part that was silent too long comes in
     drawn: int = 0  # decisions in this epoch
     silent: bool = False  # has nothing more to say in this epoch
 
@@ -123,14 +143,21 @@ class Lane:
 
     def begin(self, tick: int, metre: Metre, origin: int = 0) -> None:
         """Forget everything; the music begins on the bar line at or before `tick`. origin: a bar line."""
-        self.stream.begin(origin + (tick - origin) // metre.bar_ticks * metre.bar_ticks)
-        self.conditions.set_metre(metre, origin)
+        self.began = origin + (tick - origin) // metre.bar_ticks * metre.bar_ticks
+        self.stream.begin(self.began)
+        self.turn(metre, origin)
         self.past.clear()
-        self.next_note, self.drawn, self.silent = None, 0, False
+        self.next_note, self.cue, self.drawn, self.silent = None, None, 0, False
+
+    def turn(self, metre: Metre, origin: int) -> None:
+        """Count in this metre; a bar begins at `origin`."""
+        self.bar = metre.bar_ticks
+        self.conditions.set_metre(metre, origin)
 
     def tell(self, wishes: Wishes) -> None:
         """Make these wishes the conditions and limits of the next decisions."""
         own = self.own(wishes.parts)
+        self.cue = None
         conditions, limits = self.conditions, self.limits
         style = STYLES[style_id(wishes.style)]
         conditions.style = style_id(style.groove if self.of_drums else style.name)
@@ -155,26 +182,78 @@ class Lane:
         leaves: int | None = None,
     ) -> None:  # fmt: skip
         """Tell the stream of a note at `tick`; `leaves`: when it sounds, where that is another time."""
-        self.past.append((tick, tick if leaves is None else leaves, pitch, self.stream.snapshot()))
+        end = -1 if human else tick + duration
+        self.past.append(Past(tick, tick if leaves is None else leaves, part, pitch, end, self.stream.snapshot()))
         self.stream.feed(tick, part, pitch, velocity, duration, human=human)
+
+    def decide(self, earliest: int, epoch: int, cues: Mapping[int, float] = CUES) -> Note | Rest:
+        """The next note of the band, not before `earliest`; feeds nothing.
+
+        A part that may play and has been silent for longer than `cues` say (bars) is called in: the model is asked
+        for a note of this part alone, which is played when its time comes, unless the part comes in by itself.
+        """
+        if self.cue is None and (part := self._overdue(max(earliest, self.stream.tick), cues)) is not None:
+            allowed = [other for other in range(len(PARTS)) if self.limits.allowed >> other & 1]
+            self.limits.allow([part])
+            self.cue = self._sample(earliest, epoch)
+            self.limits.allow(allowed)
+        drawn = self._sample(earliest, epoch)
+        if not isinstance(self.cue, Note):
+            return drawn
+        due = self.cue.tick <= drawn.until_tick if isinstance(drawn, Rest) else _order(self.cue) <= _order(drawn)
+        part = self.limits.rows[self.cue.part]
+        fits = self.cue.tick >= earliest and part[L_LOW] <= self.cue.pitch <= part[L_HIGH]
+        if due and not fits:
+            self.cue = None
+            return drawn
+        result = self.cue if due else drawn
+        if result is self.cue or (isinstance(drawn, Note) and drawn.part == self.cue.part):
+            self.cue = None
+        return result
+
+    def _sample(self, earliest: int, epoch: int) -> Note | Rest:
+        self.drawn += 1
+        return self.stream.sample(self.conditions, self.limits, earliest, epoch, self.drawn - 1)
+
+    def _overdue(self, now: int, cues: Mapping[int, float]) -> int | None:
+        """The part that has been silent too long, if any."""
+        bar = self.bar
+        for part, bars in cues.items():
+            if not self.limits.allowed >> part & 1:
+                continue
+            since = now - round(bars * bar)
+            sounded = self.began - bar * 1000
+            for past in reversed(self.past):
+                if past.part == part and past.end >= 0:
+                    sounded = past.end
+                if sounded >= since or past.tick < since - 4 * bar:
+                    break
+            if sounded < since:
+                return part
+        return None
 
     def place(self, drawn: Any, earliest: int) -> int:
         """The tick at which a drawn note is played: drums in the pocket, rolls as they are, time only forward."""
         tick = in_pocket(drawn.tick) if drawn.part == DRUMS else int(drawn.tick)
-        before = next((past[0] for past in reversed(self.past) if past[2] == drawn.pitch), None)
+        before = next((past.tick for past in reversed(self.past) if past.pitch == drawn.pitch), None)
         if drawn.part == DRUMS and before is not None and tick <= before:  # a roll: two hits need two places
             tick = max(int(drawn.tick), before + _ROLL)
         # two notes of one grid step may lean either way; in a plan, time only runs forward
-        return max(tick, earliest, self.past[-1][0] if self.past else 0)
+        return max(tick, earliest, self.past[-1].tick if self.past else 0)
 
     def rewind(self, tick: int) -> None:
         """Forget everything that leaves after `tick`."""
         state = None
-        while self.past and self.past[-1][1] > tick:
-            state = self.past.pop()[3]
+        while self.past and self.past[-1].leaves > tick:
+            state = self.past.pop().before
         if state is not None:
             self.stream.restore(state)
-        self.next_note = None
+        self.next_note, self.cue = None, None
+
+
+def _order(note: Note) -> tuple[int, int, int]:
+    """The order in which the band's notes follow each other: by grid unit, part and pitch."""
+    return onset_classes(note.tick).unit, note.part, note.pitch
 
 
 def lanes(model: MusicModel, seed: int) -> list[Lane]:

@@ -17,13 +17,17 @@ from models.music.decode_cpu import Limits
 from .band import EARLY
 from .chart import Played
 
-__all__ = ["RANGES", "VOICES", "Choir"]
+__all__ = ["CHOIR_CUES", "RANGES", "VOICES", "Choir"]
 
 VOICES = tuple(PART_NAMES.index(name) for name in ("melody", "counter", "inner", "bass"))
 """The parts that keep their order, from the top."""
 
 RANGES: dict[str, tuple[int, int]] = {"melody": (55, 88), "counter": (53, 76), "inner": (47, 69), "bass": (36, 62)}
 """Lowest and highest pitch of singers."""
+
+
+CHOIR_CUES: dict[int, float] = dict.fromkeys(VOICES, 0.25)
+"""After so many bars of silence a voice is called in."""
 
 
 class Choir:

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from aigc_music.core.errors import UsageError
 from aigc_music.core.theory import CHORD_QUALITIES, NO_CHORD, NO_ROOT, Chord, Key
 from aigc_music.core.time import Metre
-from models.music.harmony import SHARPNESS, ChordModel, _profiles, _state
+from models.music.harmony import FAMILIES, SHARPNESS, ChordModel, _profiles, _state
 
 __all__ = ["ChordAt", "blues", "chords_under", "diatonic", "draw_bars", "parse_chords", "scale_under"]
 
 _FOLLOW_BAR = 0.9  # in nats: what a change off the bar line costs
 _LAST_TONIC = 2.0  # in nats: how much the last chord likes to be the tonic
 _DOMINANT = 6  # quality
+_PLAIN = frozenset({0, 1, 2, _DOMINANT})  # qualities of styles without much colour
 
 
 class ChordAt(NamedTuple):
@@ -132,7 +133,8 @@ def chords_under(
     notes: (n, >= 5) rows (tick, part, pitch, velocity, duration); slots: (tick, whether a bar begins); end: tick.
     Chords are in the key. A change off the bar line costs a little, and the last chord likes to be the tonic.
     """
-    states = sorted(diatonic(key))
+    rich = FAMILIES.get(style) == "jazz"
+    states = sorted(state for state in diatonic(key) if rich or state[1] in _PLAIN)
     sung = _weights(notes, [tick for tick, _ in slots], end)
     rows = [_state(state, key.tonic) for state in states]
     tones = np.roll(_profiles()[rows], key.tonic, axis=1)

@@ -31,8 +31,8 @@ _APART = 3  # semitones between the notes of one part
 _KICK, _CRASH = 36, 49
 
 
-def last_chord(lane: Lane, chart: Chart, choir: Choir | None, drawn: int) -> Iterator[Played]:
-    """The lane's notes of the last chord, at chart.finale until chart.end. drawn: decisions so far."""
+def last_chord(lane: Lane, chart: Chart, choir: Choir | None) -> Iterator[Played]:
+    """The lane's notes of the last chord, at chart.finale until chart.end."""
     assert chart.finale is not None
     chord = chart.chord_at(chart.finale)
     if chord.quality >= NO_CHORD:
@@ -51,8 +51,7 @@ def last_chord(lane: Lane, chart: Chart, choir: Choir | None, drawn: int) -> Ite
             limits.set_scale(part, _last_tones(part, chord))
             if part == DRUMS:
                 limits.set_drum_map([(_KICK, _CRASH)[number]])
-            note = lane.stream.sample(lane.conditions, limits, chart.finale, 0, drawn)
-            drawn += 1
+            note = lane.decide(chart.finale, 0, {})
             if not isinstance(note, Note):
                 continue
             played = Played(chart.finale, part, note.pitch, note.velocity, length)

@@ -8,6 +8,7 @@ Threads: any. Realtime-safe: no.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +22,8 @@ from aigc_music.core.theory import NO_CHORD, Chord, Key
 from aigc_music.core.time import Metre
 from aigc_music.files.midi import read_score
 from models.music.corpus import BASS, KEYS, MELODY, Song, assign_parts, song_of_score
-from models.music.decode_cpu import MusicModel
 from models.music.harmony import ChordModel
-from models.music.representation import EVENT_FIELDS
-from models.music.windows import Corpus, bar_likeness, chord_basses, unit_table
+from models.music.windows import bar_likeness, chord_basses, unit_table
 
 from .chart import Played, Pointer, whole_bars
 from .chords import ChordAt, chords_under
@@ -35,7 +34,6 @@ _SLACK = 30  # ticks that a note may ring past the last bar line
 _KEY_FITS = 0.9  # share of the notes that a key signature must hold to be believed
 _COMES_BACK = 0.5  # likeness from which on a bar counts as one that was heard before
 _FAR = 64  # bars beyond which nobody looks back
-_STYLE_NOTES = 160  # notes by which the style is guessed
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +93,30 @@ class Given:
         if part == BASS and BASS not in parts and BASS in self.parts:
             part = KEYS  # the left hand of the keys counted as bass
         return next((index for index, other in zip(tracks, parts, strict=True) if other == part), None)
+
+    def with_tracks(self, changed: Mapping[int, list[Note]], added: list[Track]) -> Score:
+        """The score with other notes in some tracks (by index), and new tracks behind them."""
+        score = self.score
+        kept = [
+            Track(track.name, track.program, sorted(changed.get(index, track.notes)), track.controls, track.lyrics)
+            for index, track in enumerate(score.tracks)
+        ]
+        return Score(
+            kept + added, list(score.tempos), list(score.metres), list(score.keys), list(score.markers),
+            list(score.texts), score.title,
+        )  # fmt: skip
+
+    def played_as(self, played: Mapping[Played, Played]) -> Score:
+        """The score with every note where, and as loud as, it is played; lengths stay."""
+        places = {(note.tick, note.pitch, note.part == DRUMS): to for note, to in played.items()}
+        changed = {}
+        for index, track in enumerate(self.score.tracks):
+            rows = []
+            for note in track.notes:
+                to = places.get((note.tick, note.pitch, note.channel == 9))
+                rows.append(note if to is None else note._replace(tick=to.tick, velocity=to.velocity))
+            changed[index] = rows
+        return self.with_tracks(changed, [])
 
 
 def read_given(source: str | Score, task: str, key: Key | None = None, beats: bool = False) -> Given:
@@ -170,24 +192,19 @@ def _found_chords(given: Given, beats: bool) -> list[ChordAt]:
     ]
 
 
-def likely_style(model: MusicModel, song: Song) -> str:
-    """The style under which the model finds the first notes of a piece least surprising."""
-    batch = Corpus([song]).windows(0, _STYLE_NOTES)
-    batch = type(batch)(*(field[:1] for field in batch))
-    bits = []
-    for style in range(len(STYLE_NAMES)):
-        batch.inputs[:, :, len(EVENT_FIELDS)] = style
-        bits.append(float(model.score(batch)[0].sum()))
-    return STYLE_NAMES[int(np.argmin(bits))]
+def likely_style(song: Song) -> str:
+    """A style that suits who plays: no more than a guess by instruments, and by whether a player played it.
 
-
-def joined(score: Score, tracks: dict[int, list[Note]], added: list[Track]) -> Score:
-    """The score with the notes of some tracks exchanged (by index) and new tracks behind them."""
-    kept = [
-        Track(track.name, track.program, sorted(tracks.get(index, track.notes)), track.controls, track.lyrics)
-        for index, track in enumerate(score.tracks)
-    ]
-    return Score(
-        kept + added, list(score.tempos), list(score.metres), list(score.keys), list(score.markers),
-        list(score.texts), score.title,
-    )  # fmt: skip
+    Asking the model under which style it is least surprised does not work: once it hears the music, the style's name
+    changes next to nothing (0.01 bits a note).
+    """
+    parts = {PART_NAMES[part] for part in np.unique(song.notes[:, 1])}
+    if "drums" in parts:
+        return "rock" if parts == {"drums"} else "pop"
+    if {"counter", "inner"} <= parts:
+        return "chorale"
+    if song.played:
+        return "pop"
+    if "keys" in parts:
+        return "art_song" if "melody" in parts else "classical"
+    return "folk"

@@ -17,9 +17,9 @@ from .touch import touch
 __all__ = ["humanised"]
 
 
-def humanised(model: MusicModel, chart: Chart, seed: int) -> list[Played]:
-    """chart.given, played: ticks move by 20 at most, velocities are new, ends move with their beginnings."""
-    result: list[Played] = []
+def humanised(model: MusicModel, chart: Chart, seed: int) -> dict[Played, Played]:
+    """Every note of chart.given, and how it is played: 20 ticks beside the grid at most, with a new velocity."""
+    result: dict[Played, Played] = {}
     first = min(note.tick for note in chart.given)
     wishes = chart.spans[0].wishes
     for lane in lanes(model, seed):
@@ -42,5 +42,5 @@ def humanised(model: MusicModel, chart: Chart, seed: int) -> list[Played]:
             tick, velocity = touch(lane.stream, lane.conditions, lane.limits, note, index)
             played = note._replace(tick=max(0, tick), velocity=velocity)
             lane.stream.feed(*played)
-            result.append(played)
+            result[note] = played
     return result

@@ -18,9 +18,9 @@ from typing import NamedTuple
 from aigc_music.core.styles import STYLES, style_id
 from models.music.decode_cpu import CLOSE, OPEN, MusicModel, Rest
 
-from .band import EARLY, Lane, lanes
+from .band import CUES, EARLY, Lane, lanes
 from .chart import Chart, Played
-from .choir import Choir
+from .choir import CHOIR_CUES, Choir
 from .ending import last_chord
 from .groove import SIXTEENTHS, swung
 
@@ -66,7 +66,6 @@ class _LanePlayer:
         self.events = deque(_events([note for note in chart.given if lane.owns(note.part)]))
         self.changes = deque(chart.stretches())
         self.stop = chart.end if chart.finale is None else chart.finale
-        self.drawn = 0
 
     def notes(self) -> Iterator[Played]:
         chart, lane = self.chart, self.lane
@@ -91,7 +90,7 @@ class _LanePlayer:
         if chart.finale is not None:
             while self.events and self.events[0].tick <= chart.finale:
                 self._hear(self.events.popleft())
-            yield from last_chord(lane, chart, self.choir, self.drawn)
+            yield from last_chord(lane, chart, self.choir)
 
     def _begin(self) -> None:
         chart, lane = self.chart, self.lane
@@ -128,7 +127,7 @@ class _LanePlayer:
     def _turn(self, tick: int) -> None:
         """Count in the metre in force at `tick`."""
         origin, metre = self.chart.metre_at(tick + EARLY)
-        self.lane.conditions.set_metre(metre, origin)
+        self.lane.turn(metre, origin)
 
     def _draw(self, earliest: int) -> tuple[Played | None, int]:
         """The next note and its tick, or None and the tick until which there is none."""
@@ -137,8 +136,7 @@ class _LanePlayer:
             return None, self.stop
         if self.choir is not None:
             self.choir.limit(lane.limits, max(earliest, lane.stream.tick))
-        drawn = lane.stream.sample(lane.conditions, lane.limits, earliest, 0, self.drawn)
-        self.drawn += 1
+        drawn = lane.decide(earliest, 0, CUES if self.choir is None else CHOIR_CUES)
         if isinstance(drawn, Rest):
             return None, drawn.until_tick
         tick = lane.place(drawn, earliest)

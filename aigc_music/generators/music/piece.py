@@ -14,7 +14,7 @@ from models.music.decode_cpu import load_model
 from .chart import Chart, Played
 from .ending import SLOWING
 from .fill import best_filling
-from .given import Given, joined
+from .given import Given
 from .humanise import humanised
 from .perform import perform
 from .tasks import chart_of, prepare, settle
@@ -35,7 +35,7 @@ class MusicGenerator:
     def __init__(self, request: MusicRequest) -> None:
         self.given: Given | None = prepare(request)
         model = load_model(request.model)
-        self.request = settle(request, self.given, model)
+        self.request = settle(request, self.given)
         self.chart: Chart = chart_of(self.request, self.given)
         self.card: dict[str, Any] = model.card
         self._model = model
@@ -55,17 +55,23 @@ class MusicGenerator:
         if given is not None and request.task == "chords":
             return iter(plain_keys(given.chords, given.end))
         if given is not None and request.task == "humanise":
-            return iter(sorted(humanised(self._model, chart, request.seed)))
+            return iter(sorted(humanised(self._model, chart, request.seed).values()))
         if given is not None and request.task == "fill":
             return iter(best_filling(self._model, chart, given, request.seed))
         return perform(self._model, chart, request.seed)
 
     def generate(self) -> Score:
         """The whole piece: a track a part, chords as texts, sections as markers. Given notes stay as they are."""
-        notes = list(self._notes())
-        if self.given is None:
-            return self._new_score(notes)
-        return self._joined_score(notes, self.given)
+        given = self.given
+        if given is None:
+            return self._new_score(list(self._notes()))
+        if self.request.task == "humanise":
+            score = given.played_as(humanised(self._model, self.chart, self.request.seed))
+        else:
+            score = self._joined_score(list(self._notes()), given)
+        score.keys = score.keys or [(0, str(self.request.key))]
+        score.texts = score.texts or [(row.tick, str(row)) for row in self.chart.chords]
+        return score
 
     def _new_score(self, notes: list[Played]) -> Score:
         request, chart = self.request, self.chart
@@ -104,12 +110,7 @@ class MusicGenerator:
             changed.setdefault(index, list(track.notes)).append(
                 Note(note.tick, note.pitch, note.velocity, note.duration, channel)
             )
-        score = joined(given.score, changed, _tracks(added, {note.channel for note in given.score.notes}))
-        if not score.keys:
-            score.keys = [(0, str(self.request.key))]
-        if not score.texts:
-            score.texts = [(row.tick, str(row)) for row in self.chart.chords]
-        return score
+        return given.with_tracks(changed, _tracks(added, {note.channel for note in given.score.notes}))
 
 
 def _tracks(notes: list[Played], taken: set[int] | None = None) -> list[Track]:

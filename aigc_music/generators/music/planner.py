@@ -208,11 +208,10 @@ class Planner:
         for _ in range(16):
             if earliest >= window.end:
                 return None
-            now = max(earliest, lane.past[-1][0] if lane.past else 0)
+            now = max(earliest, lane.past[-1].tick if lane.past else 0)
             self.harmony.extend(now + 5 * self.metre.bar_ticks)
             lane.conditions.set_chords(*self.harmony.arrays())
-            drawn = lane.stream.sample(lane.conditions, lane.limits, earliest, self.epoch, lane.drawn)
-            lane.drawn += 1
+            drawn = lane.decide(earliest, self.epoch)
             if not isinstance(drawn, Rest):
                 drawn = drawn._replace(tick=lane.place(drawn, earliest))
                 if not lane.past and window == ALWAYS:  # a band that is told to play begins on the first beat

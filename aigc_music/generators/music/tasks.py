@@ -20,7 +20,6 @@ from aigc_music.core.theory import Chord, Key
 from aigc_music.core.time import Metre
 from aigc_music.engine.requests import MusicRequest
 from models.music.corpus import BASS, COUNTER, INNER, MELODY
-from models.music.decode_cpu import MusicModel
 from models.music.harmony import ChordModel
 
 from .chart import Chart, Pointer, Span, whole_bars
@@ -78,12 +77,15 @@ def check_bars(request: MusicRequest, given: Given) -> tuple[int, int]:
     return given.bars[first - 1][0], tick + metre.bar_ticks
 
 
-def settle(request: MusicRequest, given: Given | None, model: MusicModel) -> MusicRequest:
+def settle(request: MusicRequest, given: Given | None) -> MusicRequest:
     """The request with style, key, tempo, metre and ending settled."""
     if given is None:
+        form = request.form
+        if request.task == "groove":
+            form = form or "free"
         usual = request.task in ("song", "melody")
-        return replace(request, ending=usual if request.ending is None else request.ending)
-    style = request.style or TASKS[request.task].style or likely_style(model, given.song)
+        return replace(request, form=form, ending=usual if request.ending is None else request.ending)
+    style = request.style or TASKS[request.task].style or likely_style(given.song)
     metre = given.bars[-1 if request.task == "continue" else 0][1]
     return replace(
         request,
