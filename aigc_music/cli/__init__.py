@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "ports": ("ports", "List MIDI and audio ports, and what to do with them."),
     "doctor": ("doctor", "Check what this machine can do, and how to mend what it can't."),
     "generate": ("generate", "Make one asset: music."),
+    "rate": ("rate", "Keep or discard a piece: new music leans your way."),
     "models": ("models", "List the trained models with their cards."),
     "evaluate": ("evaluate", "Measure a model on music you give it."),
     "train": ("train", "Train a model on MIDI files."),

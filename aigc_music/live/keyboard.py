@@ -12,6 +12,7 @@ __all__ = ["Keyboard", "wish_of"]
 
 _QUIT = {"q", "\x04"}
 _PANIC = {" ", "p", "\x1b"}
+_VERDICTS = {"y": True, "n": False}  # keep or discard what was just played
 
 
 def wish_of(key: str, values: dict[str, Any]) -> dict[str, Any] | None:
@@ -20,6 +21,8 @@ def wish_of(key: str, values: dict[str, Any]) -> dict[str, Any] | None:
         return {"do": "quit"}
     if key in _PANIC:
         return {"do": "panic"}
+    if key in _VERDICTS:
+        return {"do": "rate", "keep": _VERDICTS[key]}
     for control in CONTROLS.values():
         if key in control.keys:
             steps = 1 if key == control.keys[1] else -1
@@ -58,7 +61,8 @@ class Keyboard:
             wish = wish_of(data, values)
             if self._learning and wish is not None:
                 self._learning = False
-                wish = {"do": "learn", "name": wish.get("name", "panic")} if wish["do"] != "quit" else wish
+                if wish["do"] in ("set", "panic"):
+                    wish = {"do": "learn", "name": wish.get("name", "panic")}
             if wish is not None:
                 if wish["do"] == "set":
                     values[wish["name"]] = wish["value"]

@@ -16,11 +16,14 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aigc_music.core.errors import AigcMusicError, UsageError
 from bridge.process import Config
 from bridge.wire import Lines, encode
+
+if TYPE_CHECKING:
+    from .verdicts import Verdicts
 
 __all__ = ["Performance", "model_command", "state_folder"]
 
@@ -53,6 +56,8 @@ class Performance:
         self.report: dict[str, Any] = {}
         self.told: list[str] = []
         self._error: AigcMusicError | None = None
+        self._verdicts: Verdicts | None = None
+        self._journal = config.journal
         self.child = subprocess.Popen(
             [sys.executable, "-P", "-m", "bridge.process"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         )
@@ -77,11 +82,28 @@ class Performance:
         return self.lines.closed
 
     def wish(self, do: str, **fields: Any) -> None:
-        """Send a wish: wish('set', name='bpm', value=120), wish('panic'), wish('quit') ..."""
+        """Send a wish: wish('set', name='bpm', value=120), wish('panic'), wish('quit') ...
+
+        wish('rate', keep=True) is granted here, from the journal on disk, in some hundredths of a second: the player
+        need not know what the musician thinks of it.
+        """
+        if do == "rate":
+            self.told.append(self._judge(**fields))
+            return
         assert self.child.stdin is not None
         if not self.child.stdin.closed:
             with contextlib.suppress(OSError):
                 self.child.stdin.write(encode({"do": do, **fields}))
+
+    def _judge(self, keep: bool) -> str:
+        if self._verdicts is None:
+            from .verdicts import Verdicts
+
+            self._verdicts = Verdicts(self._journal)
+        try:
+            return self._verdicts.give(keep, self.snapshot)
+        except AigcMusicError as err:
+            return str(err)
 
     def listen(self, timeout: float = 0.0) -> list[dict[str, Any]]:
         """Take in what the player has said; waits up to `timeout` seconds for something to come.

@@ -41,7 +41,11 @@ _WIDTHS = (64, 118)  # narrowest and widest view, in characters
 _PICTURE_WIDTH = 96
 _TICKS_PER_COLUMN = TICKS_PER_QUARTER // 6
 _NOW = 0.7  # where the line of now stands, as a share of the roll
-_KEYS_HELP = "space panic · m mute · -/+ tempo · k key · s style · d/D density · t/T daring · r role · q"
+_KEYS = (
+    "space panic", "m mute", "y keep", "n discard", "-/+ tempo", "d/D density", "t/T daring", "k key", "s style",
+    "r role",
+)  # fmt: skip
+"""What is shown of the keys as far as the width allows, the most needed first."""
 
 
 class Screen:
@@ -97,10 +101,15 @@ def view(
     return Panel(
         Group(_head(snapshot), _roll(snapshot, width - _MARGIN), _knobs(snapshot), _foot(snapshot, hello, sentences)),
         title=f"[bold]aigc-music[/] · model {model} · seed {seed}",
-        subtitle=_KEYS_HELP,
+        subtitle=_keys(width - 6),
         border_style="#5c6773",
         width=width,
     )
+
+
+def _keys(width: int) -> str:
+    lines = [" · ".join((*_KEYS[:count], "q quit")) for count in range(len(_KEYS), -1, -1)]
+    return next((line for line in lines if len(line) <= width), lines[-1])
 
 
 def _head(snapshot: dict[str, Any]) -> Table:
