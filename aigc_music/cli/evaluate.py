@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from . import evaluate_figures, evaluate_originality
+from . import evaluate_figures, evaluate_originality, evaluate_steering
 
 EPILOG = """\b
 Examples:
@@ -24,6 +24,7 @@ def command() -> None:
 
 command.add_command(evaluate_figures.command)
 command.add_command(evaluate_originality.command)
+command.add_command(evaluate_steering.command)
 
 
 @command.command("music", epilog=EPILOG)

@@ -10,17 +10,14 @@ Threads: any. Realtime-safe: no.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import floor, log10
 from typing import Any
-from xml.sax.saxutils import escape
 
+from .drawing import INK, REAL, RULE, SERIES, SOFT, marks, page, text
 from .figures import FIGURES
 
 __all__ = ["portrait"]
 
-PAPER, INK, SOFT, RULE, REAL = "#ffffff", "#1f2328", "#656d76", "#d8dee4", "#c3cad1"
-INSIDE, OUTSIDE = "#0969da", "#d1570a"
-FONT = "font-family=\"Inter, 'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif\""
+INSIDE, OUTSIDE = SERIES[:2]
 
 LEFT, RIGHT, TOP = 232, 24, 136  # margins in px
 COLUMN, ROW, GAP = 62, 62, 18  # a cell; GAP between pitched styles and drums
@@ -38,25 +35,24 @@ def portrait(scenes: Mapping[str, Mapping[str, Any]], title: str, remark: str) -
     gap = GAP if any(map(_is_drums, names)) and not all(map(_is_drums, names)) else 0
     columns = {name: LEFT + COLUMN * index + gap * _is_drums(name) for index, name in enumerate(names)}
     width = max(LEFT + COLUMN * len(names) + gap + RIGHT, LEFT + 3 * PANEL)
-    page = [_text(24, 36, title, 20, INK, weight=600), _text(24, 58, remark, 12, SOFT), *_legend(24, 80)]
-    page += [_text(x + COLUMN / 2, TOP, _short(name), 11, INK, "middle", 600) for name, x in columns.items()]
+    items = [text(24, 36, title, 20, INK, weight=600), text(24, 58, remark, 12, SOFT), *_legend(24, 80)]
+    items += [text(x + COLUMN / 2, TOP, _short(name), 11, INK, "middle", 600) for name, x in columns.items()]
     for words, of in (("melodies and bands by style", False), ("drums by style", True)):
         first = next((x for name, x in columns.items() if _is_drums(name) is of), None)
         if first is not None:
-            page.append(_text(first + 12, TOP - 20, words, 11, SOFT))
+            items.append(text(first + 12, TOP - 20, words, 11, SOFT))
     y = TOP + 12
     for figure in shown:
-        page += _row(figure.title, figure.name, scenes, columns, y, width - RIGHT)
+        items += _row(figure.title, figure.name, scenes, columns, y, width - RIGHT)
         y += ROW
-    page.append(_text(24, y + 38, "How alike are two bars that lie so many bars apart?", 14, INK, weight=600))
-    page.append(_text(24, y + 56, LAG_REMARK, 12, SOFT))
+    items.append(text(24, y + 38, "How alike are two bars that lie so many bars apart?", 14, INK, weight=600))
+    items.append(text(24, y + 56, LAG_REMARK, 12, SOFT))
     y += 74
     across = max(1, int((width - 24 - RIGHT) // PANEL))
     for index, name in enumerate(names):
-        page += _lag_panel(name, scenes[name]["lags"], 24 + index % across * PANEL, y + index // across * 132)
+        items += _lag_panel(name, scenes[name]["lags"], 24 + index % across * PANEL, y + index // across * 132)
     height = y + -(-len(names) // across) * 132 + 12
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" {FONT}>'
-    return "\n".join([head, f'<rect width="100%" height="100%" fill="{PAPER}"/>', *page, "</svg>", ""])
+    return page(width, height, items)
 
 
 def _is_drums(name: str) -> bool:
@@ -74,7 +70,7 @@ def _legend(x: float, y: float) -> list[str]:
         ("generated, outside", OUTSIDE, 5),
     ):  # fmt: skip
         entries.append(f'<rect x="{x:g}" y="{y - 9:g}" width="{wide}" height="11" rx="1.5" fill="{colour}"/>')
-        entries.append(_text(x + 14, y, words, 11.5, SOFT))
+        entries.append(text(x + 14, y, words, 11.5, SOFT))
         x += 40 + 6.2 * len(words)
     return entries
 
@@ -85,17 +81,16 @@ def _row(
     """One figure: its scale at the left, a cell a style."""
     cells = {scene: table["figures"][name] for scene, table in scenes.items() if name in table["figures"]}
     edges = [cell[side][key] for cell in cells.values() for side in ("real", "generated") for key in ("p5", "p95")]
-    marks = _marks(min(edges), max(edges))
-    low, high = marks[0], marks[-1]
+    low, high = marks(min(edges), max(edges))
     top, bottom = y + 8, y + ROW - 8
 
     def at(value: float) -> float:
         return bottom - (min(max(value, low), high) - low) / (high - low) * (bottom - top)
 
-    out = [_text(24, (top + bottom) / 2 + 4, title, 12, INK)]
+    out = [text(24, (top + bottom) / 2 + 4, title, 12, INK)]
     for mark in (low, high):
         out.append(f'<path d="M{LEFT - 4} {at(mark):.1f}H{end:g}" stroke="{RULE}" stroke-width=".6"/>')
-        out.append(_text(LEFT - 9, at(mark) + 3.5, f"{mark:g}", 9.5, SOFT, "end"))
+        out.append(text(LEFT - 9, at(mark) + 3.5, f"{mark:g}", 9.5, SOFT, "end"))
     for scene, cell in cells.items():
         x = columns[scene] + COLUMN / 2
         real, ours = cell["real"], cell["generated"]
@@ -117,30 +112,23 @@ def _bar(x: float, top: float, bottom: float) -> str:
     return f'<rect x="{x:.1f}" y="{y:.1f}" width="8" height="{high:.1f}" rx="1.5" fill="{REAL}"/>'
 
 
-def _marks(low: float, high: float) -> tuple[float, float]:
-    """Round ends of a scale that holds low..high."""
-    step = 10 ** floor(log10(max(high - low, 0.02))) / 2
-    first, last = floor(low / step + 1e-9), -floor(-high / step + 1e-9)
-    return first * step, max(last, first + 1) * step
-
-
 def _lag_panel(name: str, lags: Mapping[str, Sequence[Mapping[str, float]]], x: float, y: float) -> list[str]:
     """Similarity over the distance in bars: real band and mean, generated mean."""
     wide, high = PANEL - 40, PANEL_HIGH
     real, ours = lags["real"], lags["generated"]
     reach = max(1, len(real))
     top = max([row["p95"] for row in real] + [row["mean"] for row in ours] + [0.2])
-    _, top = _marks(0, top)
+    _, top = marks(0, top)
 
     def point(index: int, value: float) -> str:
         return f"{x + 22 + (index + 0.5) * wide / reach:.1f},{y + 14 + high * (1 - min(value, top) / top):.1f}"
 
     label = _short(name) + (" drums" if _is_drums(name) else "")
-    out = [_text(x + 22, y + 8, label, 11.5, INK, weight=600)]
+    out = [text(x + 22, y + 8, label, 11.5, INK, weight=600)]
     for mark in (0.0, top):
         level = y + 14 + high * (1 - mark / top)
         out.append(f'<path d="M{x + 22:g} {level:.1f}h{wide}" stroke="{RULE}" stroke-width=".6"/>')
-        out.append(_text(x + 18, level + 3.5, f"{mark:g}", 9.5, SOFT, "end"))
+        out.append(text(x + 18, level + 3.5, f"{mark:g}", 9.5, SOFT, "end"))
     band = [point(i, row["p95"]) for i, row in enumerate(real)]
     band += reversed([point(i, row["p5"]) for i, row in enumerate(real)])
     out.append(f'<polygon points="{" ".join(band)}" fill="{REAL}" opacity=".45"/>')
@@ -149,12 +137,5 @@ def _lag_panel(name: str, lags: Mapping[str, Sequence[Mapping[str, float]]], x: 
         out.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
     for lag in (1, 4, 8, 12, 16) if reach > 8 else range(1, reach + 1):
         if lag <= reach:
-            out.append(_text(x + 22 + (lag - 0.5) * wide / reach, y + high + 26, str(lag), 9.5, SOFT, "middle"))
+            out.append(text(x + 22 + (lag - 0.5) * wide / reach, y + high + 26, str(lag), 9.5, SOFT, "middle"))
     return out
-
-
-def _text(x: float, y: float, words: str, size: float, colour: str, anchor: str = "start", weight: int = 400) -> str:
-    return (
-        f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" fill="{colour}" text-anchor="{anchor}"'
-        f' font-weight="{weight}">{escape(words)}</text>'
-    )
