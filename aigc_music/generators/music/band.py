@@ -120,6 +120,7 @@ class Lane:
     conditions: Conditions
     limits: Limits
     number: int  # 0 pitched, 1 drums
+    wishes: Any = None  # Wishes it was told last
     past: deque[Past] = field(default_factory=lambda: deque(maxlen=_KEPT))
     began: int = 0  # tick of the first bar line
     bar: int = Metre().bar_ticks
@@ -157,7 +158,7 @@ class Lane:
     def tell(self, wishes: Wishes) -> None:
         """Make these wishes the conditions and limits of the next decisions."""
         own = self.own(wishes.parts)
-        self.cue = None
+        self.wishes, self.cue = wishes, None
         conditions, limits = self.conditions, self.limits
         style = STYLES[style_id(wishes.style)]
         conditions.style = style_id(style.groove if self.of_drums else style.name)

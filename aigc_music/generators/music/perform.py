@@ -10,6 +10,7 @@ Same chart, seed and weights: the same notes. Threads: one. Realtime-safe: no.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from heapq import heappop, heappush, merge
@@ -26,7 +27,7 @@ from .groove import SIXTEENTHS, swung
 
 __all__ = ["perform"]
 
-_LONGEST_DELAY = 80  # ticks by which swing moves a note at most
+_CALM = ((0.85, 0.7), (0.65, 0.85))  # likeness to an earlier bar from which on -> factor on the temperature
 
 
 class _Event(NamedTuple):
@@ -63,6 +64,7 @@ class _LanePlayer:
     def __init__(self, lane: Lane, chart: Chart) -> None:
         self.lane, self.chart = lane, chart
         self.choir = Choir(chart.given) if chart.choir and not lane.of_drums else None
+        self.pointers = chart.groove if lane.of_drums else chart.form
         self.events = deque(_events([note for note in chart.given if lane.owns(note.part)]))
         self.changes = deque(chart.stretches())
         self.stop = chart.end if chart.finale is None else chart.finale
@@ -102,7 +104,7 @@ class _LanePlayer:
             [row.tick for row in chart.chords], [row.chord.root for row in chart.chords],
             [row.chord.quality for row in chart.chords], [row.bass for row in chart.chords],
         )  # fmt: skip
-        pointers = chart.groove if lane.of_drums else chart.form
+        pointers = self.pointers
         conditions.set_form(
             [row.tick for row in pointers], [row.bars_back for row in pointers], [row.likeness for row in pointers]
         )
@@ -136,11 +138,19 @@ class _LanePlayer:
             return None, self.stop
         if self.choir is not None:
             self.choir.limit(lane.limits, max(earliest, lane.stream.tick))
+        now = max(earliest, lane.stream.tick) + EARLY
+        lane.conditions.temperature = lane.wishes.temperature * self._calm(now)
         drawn = lane.decide(earliest, 0, CUES if self.choir is None else CHOIR_CUES)
         if isinstance(drawn, Rest):
             return None, drawn.until_tick
         tick = lane.place(drawn, earliest)
         return Played(tick, drawn.part, drawn.pitch, drawn.velocity, drawn.duration), tick
+
+    def _calm(self, tick: int) -> float:
+        """Factor on the temperature: what is to be the same again leaves less to chance."""
+        index = bisect_right(self.pointers, tick, key=lambda row: row.tick) - 1
+        likeness = self.pointers[index].likeness if index >= 0 and self.pointers[index].bars_back else 0.0
+        return next((factor for least, factor in _CALM if likeness >= least), 1.0)
 
     def _play(self, note: Played) -> Played:
         note = note._replace(duration=max(1, min(note.end, self.stop) - note.tick))
