@@ -55,7 +55,8 @@ class Wishes:
     """What the band is to play. parts: ids of those that play; given: ids of the parts that the musician plays.
 
     density 0..1; energy 0..1 or None = unsaid; register (mean pitch), polyphony (notes at once) and loudness (mean
-    velocity) override what the energy says; strength 1..3, see Conditions. scale: 12 bits, None = the key's.
+    velocity) override what the energy says; octaves: how much higher than usual, where register is not said; strength
+    1..3, see Conditions. scale: 12 bits, None = the key's.
     """
 
     style: str
@@ -67,6 +68,7 @@ class Wishes:
     temperature: float = 1.0
     energy: float | None = None
     register: float | None = None
+    octaves: float = 0.0
     polyphony: float | None = None
     loudness: float | None = None
     strength: float = 1.0
@@ -75,10 +77,11 @@ class Wishes:
     def pitch_of(self, own: frozenset[int]) -> float | None:
         """Mean pitch that these parts are to have."""
         weight = sum(_SHARE[PART_NAMES[part]] for part in own)
-        if self.register is not None or self.energy is None or not weight:
+        if self.register is not None or not weight or (self.energy is None and not self.octaves):
             return self.register
         usual = sum(_SHARE[PART_NAMES[part]] * _PITCH[PART_NAMES[part]] for part in own) / weight
-        return usual + _MORE_PITCH * 2 * (self.energy - 0.5)
+        energy = 0.5 if self.energy is None else self.energy
+        return usual + 12 * self.octaves + _MORE_PITCH * 2 * (energy - 0.5)
 
     def voices_of(self, own: frozenset[int]) -> float | None:
         """Notes at once that these parts are to have."""

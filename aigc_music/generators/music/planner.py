@@ -16,7 +16,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from aigc_music.core.controls import Controls
+from aigc_music.core.controls import CONTROLS, Controls
 from aigc_music.core.notes import Note
 from aigc_music.core.parts import DRUMS, PART_NAMES, PARTS, part_of_channel
 from aigc_music.core.styles import STYLES, style_id
@@ -32,7 +32,6 @@ from .roles import ALWAYS, MELODY, Listener, Window, parts_of, window_of
 __all__ = ["Planner"]
 
 KEYS = PART_NAMES.index("keys")
-_MORE_WISHES = ("energy", "register", "polyphony", "loudness", "strength")
 _LOW_HAND = 55  # the musician's notes below this pitch count as keys, the others as melody
 _CHUNK = 8  # notes a message, so that the first ones of a new plan travel at once
 
@@ -147,7 +146,9 @@ class Planner:
             frozenset({MELODY}) if role == "accompany" else frozenset(),
             knobs["density"],
             knobs["temperature"],
-            **{name: knobs[name] for name in _MORE_WISHES if name in knobs},
+            energy=None if knobs["energy"] == CONTROLS["energy"].default else knobs["energy"],
+            octaves=knobs["register"],
+            strength=knobs["strength"],
         )
         for lane in self.lanes:
             lane.tell(wishes)
@@ -222,7 +223,7 @@ class Planner:
 
     def _swung(self, tick: int) -> int:
         """When a note meant for `tick` leaves."""
-        return swung(tick, self.controls.values.get("swing", 0.0), self.controls["style"] in SIXTEENTHS)
+        return swung(tick, self.controls["swing"], self.controls["style"] in SIXTEENTHS)
 
     def _chords(self, until: int) -> list[list[int]]:
         """Chords that begin up to `until` and were not told yet."""
