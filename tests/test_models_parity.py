@@ -84,26 +84,6 @@ def test_the_training_recurrence_has_the_gradients_of_torch() -> None:
         assert (a - b).norm() < 1e-3 * b.norm()
 
 
-def test_training_learns_resumes_and_exports_a_model_that_plays(tmp_path: Path) -> None:
-    from aigc_music.core.notes import Note, Score, Track
-    from aigc_music.files.midi import write_score
-    from models.music.decode_cpu import Conditions, Limits, Rest
-    from models.music.train import export, train
-
-    data = tmp_path / "midi"
-    data.mkdir()
-    for song in range(3):
-        notes = [Note(step * 240, 60 + (step * (song + 1)) % 12, 80, 240, 0) for step in range(160)]
-        write_score(Score(tracks=[Track("melody", 0, notes)], tempos=[(0, 120.0)]), data / f"{song}.mid")
-    for minutes in (0.03, 0.06):
-        path = train([data], tmp_path / "run", minutes=minutes, hidden=24, quiet=True)
-    card = {"seed": 1}
-    model = load_model(export(path, tmp_path / "zoo" / "trained", card))
-    assert model.card["steps"] > 5
-    note = model.stream(1).sample(Conditions(), Limits(), 0, 0, 0)
-    assert not isinstance(note, Rest)
-
-
 @pytest.mark.skipif("AIGC_MUSIC_DATA" not in os.environ, reason="set AIGC_MUSIC_DATA to the folder of the music sets")
 def test_int8_costs_less_than_half_a_percent_on_the_shipped_model(capsys: pytest.CaptureFixture[str]) -> None:
     from models.music.corpus import load_set

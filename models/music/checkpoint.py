@@ -18,12 +18,23 @@ __all__ = ["FILE", "read", "write"]
 FILE = "checkpoint.safetensors"
 
 
-def write(path: Path, network: Any, average: dict[str, Any], optimiser: Any, facts: dict[str, Any]) -> None:
-    """Write a run's state. facts: JSON-able; tensors of network, average and optimiser keep their dtype."""
+def write(
+    path: Path,
+    network: Any,
+    average: dict[str, Any],
+    optimiser: Any,
+    facts: dict[str, Any],
+    best: dict[str, Any] | None = None,
+) -> None:
+    """Write a run's state. facts: JSON-able; best: the best averaged weights so far, where a run looks for them.
+
+    Tensors of network, average, best and optimiser keep their dtype.
+    """
     from safetensors.torch import save_file
 
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in average.items()}
+    tensors |= {f"best.{name}": value for name, value in (best or {}).items()}
     for index, moments in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
     part = path.with_suffix(f".{os.getpid()}.part")
@@ -36,10 +47,10 @@ def write(path: Path, network: Any, average: dict[str, Any], optimiser: Any, fac
 
 
 def read(path: Path) -> tuple[dict[str, dict[str, Any]], dict[int, dict[str, Any]], dict[str, Any]]:
-    """(weights by 'network' and 'average', optimiser moments by parameter, facts). ModelError when damaged."""
+    """(weights by 'network', 'average', 'best'; optimiser moments by parameter; facts). ModelError when damaged."""
     from safetensors import SafetensorError, safe_open
 
-    weights: dict[str, dict[str, Any]] = {"network": {}, "average": {}}
+    weights: dict[str, dict[str, Any]] = {"network": {}, "average": {}, "best": {}}
     moments: dict[int, dict[str, Any]] = {}
     try:
         with safe_open(path, framework="pt") as file:

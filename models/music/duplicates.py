@@ -36,7 +36,7 @@ class Nearest(NamedTuple):
     """The most similar song: share of the patterns found there (0..1) and its place in the list that was asked."""
 
     share: float
-    index: int
+    place: int
 
 
 def patterns(song: Song) -> Hashes:
@@ -87,7 +87,7 @@ def groups(songs: Iterable[Song]) -> list[list[int]]:
 
     for index, near in enumerate(nearest(hashes, hashes, same=True)):
         if near.share >= ALIKE:
-            a, b = sorted((first(index), first(near.index)))
+            a, b = sorted((first(index), first(near.place)))
             leader[b] = a
     result: dict[int, list[int]] = {}
     for index in range(len(hashes)):

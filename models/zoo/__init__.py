@@ -1,23 +1,51 @@
-"""The zoo: one folder per trained model, weights.safetensors beside card.json. Only those two kinds are loaded."""
+"""The zoo: one folder per trained model, weights.safetensors beside card.json. Only those two kinds are loaded.
+
+Models are looked for here (the shipped ones), in the user's own folder (`own_models`, where tuning puts them), and in
+the folders of AIGC_MUSIC_MODELS; of two with one name, the later counts.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
-from aigc_music.core.errors import ModelError
+from aigc_music.core.errors import ModelError, UsageError
 
-__all__ = ["cards", "find"]
+__all__ = ["cards", "find", "new_model", "own_models"]
 
 _SHIPPED = Path(__file__).parent
 
 
+def own_models() -> Path:
+    """Folder of the user's own models, which may not exist yet (in AIGC_MUSIC_HOME, else the platform's place)."""
+    given = os.environ.get("AIGC_MUSIC_HOME")
+    if given:
+        return Path(given) / "models"
+    from platformdirs import user_data_path
+
+    return user_data_path("aigc-music") / "models"
+
+
+def new_model(name: str, *, replace: bool = False) -> Path:
+    """Folder for a new model among the user's own. UsageError for a bad name, or one that is taken."""
+    if not re.fullmatch(r"\w[\w.-]{0,63}", name):
+        raise UsageError(f"model name {name!r}: give letters, digits, '-', '_' and '.', at most 64, no spaces")
+    if (_SHIPPED / name).exists():
+        raise UsageError(f"model name {name!r} belongs to what came with the program: choose another name")
+    folder = own_models() / name
+    if (folder / "card.json").exists() and not replace:
+        raise UsageError(f"a model {name!r} is there already, in {str(folder)!r}: choose another name, or --replace")
+    return folder
+
+
 def _folders() -> dict[str, Path]:
-    """Model name -> folder: the shipped ones, then those in AIGC_MUSIC_MODELS (a user's own)."""
+    """Model name -> folder of all there are."""
     places = [
         _SHIPPED,
+        own_models(),
         *(Path(place) for place in os.environ.get("AIGC_MUSIC_MODELS", "").split(os.pathsep) if place),
     ]
     return {
