@@ -109,6 +109,7 @@ class Lanes:
         self._state = self._state_of(model.stream())
         self._row = torch.zeros((lanes, 6), dtype=torch.int64, device=self.device)
         self._graph: Any = None
+        self._ends(FAR, FAR)
         self.begin(seed)
         self.tell(Conditions(), Limits())
 
@@ -156,42 +157,58 @@ class Lanes:
         return self._row.to("cpu", copy=True).numpy()
 
     def play(self, notes: int | None = None, until: int | None = None) -> list[Take]:
-        """Play on in every lane: so many notes, or up to a tick, whichever comes first. UsageError without either."""
+        """Play on in every lane: so many notes, or up to a tick, whichever comes first. UsageError without either.
+
+        `step` alone goes on without an end.
+        """
         if notes is None and until is None:
             raise UsageError("lanes play a number of notes or until a tick: give one of them")
-        self._told.goal.fill_(FAR if notes is None else notes)
-        self._told.until.fill_(FAR if until is None else until)
-        for fresh in (self._state.notes, self._state.score, self._state.done):
-            fresh.zero_()
+        self._ends(FAR if notes is None else notes, FAR if until is None else until)
         played: list[list[Note]] = [[] for _ in range(self.lanes)]
         silent = 0
         while silent < _PATIENCE:
             rows = self.step()
             if (rows[:, 0] == DONE).all():
                 break
-            sounding = np.flatnonzero(rows[:, 0] == NOTE)
-            silent = 0 if len(sounding) else silent + 1
-            for lane in sounding:
+            silent = 0 if self.sounding(rows) else silent + 1
+            for lane in np.flatnonzero(rows[:, 0] == NOTE):
                 played[lane].append(Note(*rows[lane, 1:].tolist()))
         scores = self._state.score.tolist()
+        self._ends(FAR, FAR)
         return [
             Take(lane, (self.seed + lane) & SEEDS, own, scores[lane] / max(1, len(own)))
             for lane, own in enumerate(played)
         ]
 
-    def floor(self, megabytes: int = 256) -> Floor:
-        """Bytes of weights that a step reads beside the speed at which the device copies a block of this size."""
-        block = torch.ones(megabytes << 20, dtype=torch.uint8, device=self.device)
+    @staticmethod
+    def sounding(rows: NDArray[np.int64]) -> int:
+        """How many rows of a step are notes."""
+        return int((rows[:, 0] == NOTE).sum())
+
+    def _ends(self, notes: int, until: int) -> None:
+        """Every lane is done after so many more notes, or at a tick; nothing is counted yet."""
+        self._told.goal.fill_(notes)
+        self._told.until.fill_(until)
+        for fresh in (self._state.notes, self._state.score, self._state.done):
+            fresh.zero_()
+
+    @property
+    def precision(self) -> str:
+        """Type of the matrices, fp32 or bf16."""
+        return {torch.float32: "fp32", torch.bfloat16: "bf16"}.get(self._step.dtype, str(self._step.dtype))
+
+    def floor(self) -> Floor:
+        """Bytes of weights that a step reads, beside the speed at which the device copies a large block."""
+        block = torch.ones((1024 if self.device.type == "cuda" else 128) << 20, dtype=torch.uint8, device=self.device)
         other = torch.empty_like(block)
         best = float("inf")
-        for _ in range(5):
+        for _ in range(10):
             self._wait()
             began = time.perf_counter()
-            for _ in range(4):
-                other.copy_(block)
+            other.copy_(block)
             self._wait()
-            best = min(best, (time.perf_counter() - began) / 4)
-        speed = 2 * len(block) / best
+            best = min(best, time.perf_counter() - began)
+        speed = 2 * len(block) / best  # read and written
         return Floor(self._step.weight_bytes, speed, 1000 * self._step.weight_bytes / speed)
 
     def _wait(self) -> None:
