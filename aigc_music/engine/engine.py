@@ -6,7 +6,7 @@ import hashlib
 import platform
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,11 @@ class Artifact:
 
 @dataclass(slots=True)
 class Result:
-    """What came of a request. `score` is the music itself; `save` writes it and adds an Artifact."""
+    """What came of a request.
+
+    request: what was made, with all that had been left open decided. score: the music itself. `save` writes it and adds
+    an Artifact.
+    """
 
     request: MusicRequest
     score: Score
@@ -59,9 +63,10 @@ class Engine:
         """Make the whole piece that `request` asks for."""
         begun = time.perf_counter()
         generator = generator_for(request)
+        settled = generator.request
         score = generator.generate()
-        quality = measure(score, request.key)
-        return Result(request, score, _provenance(request, generator.card), quality, time.perf_counter() - begun)
+        quality = measure(score, str(settled.key), str(settled.style))
+        return Result(settled, score, _provenance(settled, generator.card), quality, time.perf_counter() - begun)
 
     def stream(self, request: MusicRequest) -> Iterator[Note]:
         """The same notes one by one, as they are decided, in order of time."""
@@ -71,7 +76,7 @@ class Engine:
 def _provenance(request: MusicRequest, card: dict[str, Any]) -> dict[str, Any]:
     """Where a piece comes from: request, seed, model, data and licences, library versions, disclosure."""
     return {
-        "request": asdict(request),
+        "request": request.record(),
         "seed": request.seed,
         "model": {"name": card.get("name"), "sha256": card.get("sha256")},
         "data": [{"set": data["set"], "licence": data["licence"]} for data in card.get("data", [])],

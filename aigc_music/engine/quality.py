@@ -1,4 +1,5 @@
-"""Simple figures of a score, by rule: what a person would check first."""
+"""Quality of a score: simple figures that a person would check first, how far it lies from real music of its style,
+and how long a phrase it shares with a training song."""
 
 from __future__ import annotations
 
@@ -9,12 +10,25 @@ import numpy as np
 from aigc_music.core.notes import Score
 from aigc_music.core.theory import Key
 from aigc_music.core.time import TICKS_PER_QUARTER
+from models.music.originality import check
+from models.music.spreads import distance
 
 __all__ = ["measure"]
 
 
-def measure(score: Score, key: str) -> dict[str, Any]:
-    """Figures of the pitched notes: count, share in the key, pitch-class entropy (bits), notes a beat, polyphony."""
+def measure(score: Score, key: str, style: str) -> dict[str, Any]:
+    """Figures of the pitched notes: count, share in the key, pitch-class entropy (bits), notes a beat, polyphony;
+    distance_to_real (0 = inside the spread of real pieces, see models.music.spreads); originality (the longest phrase
+    that a training song has too, and which song; see models.music.originality)."""
+    figures = _figures(score, key)
+    if figures["pitched_notes"]:
+        figures["originality"] = check(score).as_dict()
+    if score.notes:
+        figures["distance_to_real"] = round(distance(score, style), 3)
+    return figures
+
+
+def _figures(score: Score, key: str) -> dict[str, Any]:
     notes = [note for note in score.notes if note.channel != 9]
     if not notes:
         return {"notes": len(score.notes), "pitched_notes": 0}

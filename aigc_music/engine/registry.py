@@ -24,6 +24,7 @@ GENERATORS: dict[type, tuple[str, str]] = {
 class Generator(Protocol):
     """What the engine needs of a generator; made from one request."""
 
+    request: MusicRequest  # as asked, with all that was left open decided
     card: dict[str, Any]
 
     def stream(self) -> Iterator[Note]:

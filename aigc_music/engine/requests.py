@@ -39,6 +39,7 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "loudness": (1, 127, "the mean velocity"),
     "strength": (1, 3, "how much conditions are stressed"),
     "swing": (0, 1, "0 straight .. 1 triplets"),
+    "longest_copy": (12, 63, "notes of a phrase of a training song"),
 }
 
 
@@ -57,7 +58,8 @@ class MusicRequest:
     parts: names of the parts that play; None takes those of the style and task.
     density 0..1; temperature 0.2..2; energy 0..1; register: mean pitch; polyphony: notes at once; loudness: mean
     velocity 1..127; swing 0..1 (1 = triplets); each None = as the style and form have it. strength 1..3: how much the
-    conditions are stressed, 1 = as learned. seed: None draws one, which is then kept in the request.
+    conditions are stressed, 1 = as learned. longest_copy 12..63: no phrase of a training song with more
+    notes is played; None = any. seed: None draws one, which is then kept in the request.
     """
 
     style: str | None = None
@@ -83,6 +85,7 @@ class MusicRequest:
     loudness: float | None = None
     swing: float | None = None
     strength: float = 1.0
+    longest_copy: int | None = 16
 
     def __post_init__(self) -> None:
         self._set("task", choose("task", self.task, TASKS))

@@ -22,7 +22,7 @@ from .memory import trace_window
 
 __all__ = ["CONDITION_DROP", "Batch", "Corpus", "WindowOptions", "bar_likeness", "song_events"]
 
-IntArray = NDArray[np.int64]
+IntArray = NDArray[Any]
 
 CONDITION_DROP: Mapping[str, float] = {
     "style": 0.1, "key": 0.3, "bar": 0.12, "tempo": 0.25, "chord": 0.5, "bass": 0.5, "next": 0.4, "left": 0.5,
@@ -56,7 +56,7 @@ PLAIN = WindowOptions(0.0, 0.0, 0.0, 0.0, False, False, {})
 TOLD = PLAIN._replace(drop=dict.fromkeys(("register", "polyphony", "loudness", "left"), 1.0))
 """The band knows style, tempo, metre, key, chords, parts and density, as on stage."""
 
-BLIND = PLAIN._replace(drop=TOLD.drop | dict.fromkeys(("key", "chord", "next", "density", "parts"), 1.0))
+BLIND = PLAIN._replace(drop=dict(TOLD.drop) | dict.fromkeys(("key", "chord", "next", "density", "parts"), 1.0))
 """It knows style, tempo and metre: nothing that was worked out from the notes."""
 
 
@@ -145,7 +145,7 @@ class Likeness(NamedTuple):
 
 
 def bar_likeness(song: Song, table: NDArray[np.uint8]) -> Likeness:
-    """Jaccard overlap of what sounds where: (sixteenth, pitch) pairs that two bars share, of those that either has."""
+    """Jaccard overlap of what begins where: (sixteenth, pitch) pairs that two bars share, of all they have."""
     starts = np.flatnonzero((table[:, 0] == 0) & (table[:, 1] == 0))
     if len(starts) == 0:
         return Likeness(np.zeros(1, np.int64), np.zeros((1, 1), np.uint8))
@@ -366,10 +366,8 @@ def window(
     scale = _scale(notes[~human], rng) if not unsaid.get("scale") and "scale" in options.drop else 0xFFF
     for index, (name, size) in enumerate(rep.CONDITIONS):
         value = scale >> (index - _SCALE) & 1 if index >= _SCALE else said[name]
-        nothing = _NOTHING.get(name)
-        inputs[:, len(rep.EVENT_FIELDS) + index] = (
-            (size - 1 if nothing is None else nothing) if unsaid.get(_GROUPS.get(name, name)) else value
-        )
+        nothing = _NOTHING.get(name, size - 1)
+        inputs[:, len(rep.EVENT_FIELDS) + index] = nothing if unsaid.get(_GROUPS.get(name, name)) else value
     inputs[:, -len(rep.MEMORIES) :] = recalled
 
     choices = np.empty((count, len(rep.CHOICES)), dtype=np.int64)
@@ -397,7 +395,7 @@ _NAMES = [name for name, _ in rep.CONDITIONS]
 _SCALE = _NAMES.index("scale_c")
 _ONSET = [rep.PLACE.index(name) for name in rep.ONSET_CONDITIONS]
 _GROUPS = {"given": "parts"}
-_NOTHING = {name: 0 for name in ("beats", "beat_units", "next_in", "left", "likeness")}
+_NOTHING = dict.fromkeys(("beats", "beat_units", "next_in", "left", "likeness"), 0)
 """Conditions whose class for 'not said' is the first and not the last."""
 
 _PLACE_COLUMNS: dict[str, tuple[tuple[int, int], ...]] = {

@@ -22,7 +22,8 @@ from aigc_music.core.styles import STYLES, style_id
 from aigc_music.core.theory import Key
 from aigc_music.core.time import Metre
 from models.music.decode_cpu import Conditions, Limits, MusicModel, Note, Rest, Stream
-from models.music.kernels import L_HIGH, L_LOW
+from models.music.kernels import L_HIGH, L_LOW, L_SCALE
+from models.music.originality import Guard
 from models.music.representation import onset_classes
 
 from .groove import in_pocket
@@ -39,6 +40,7 @@ CUES: dict[int, float] = {
 
 _KEPT = 512  # notes that can be taken back
 _ROLL = 30  # closest two hits of one drum, in ticks
+_REDRAWS, _WAIT = 8, 120  # tries at a note that is no copy, and the ticks to wait when all were
 
 # usual mean pitch and notes at once of each part, as in pop songs and chorales
 _PITCH = {"melody": 71, "counter": 68, "inner": 61, "bass": 44, "keys": 60, "drums": 0}
@@ -56,7 +58,8 @@ class Wishes:
 
     density 0..1; energy 0..1 or None = unsaid; register (mean pitch), polyphony (notes at once) and loudness (mean
     velocity) override what the energy says; octaves: how much higher than usual, where register is not said; strength
-    1..3, see Conditions. scale: 12 bits, None = the key's.
+    1..3, see Conditions. scale: 12 bits, None = the key's. longest_copy: no phrase of a training song longer than so
+    many notes is played (see models.music.originality); None = any.
     """
 
     style: str
@@ -68,11 +71,12 @@ class Wishes:
     temperature: float = 1.0
     energy: float | None = None
     register: float | None = None
-    octaves: float = 0.0
     polyphony: float | None = None
     loudness: float | None = None
     strength: float = 1.0
     scale: int | None = None
+    octaves: float = 0.0
+    longest_copy: int | None = 16
 
     def pitch_of(self, own: frozenset[int]) -> float | None:
         """Mean pitch that these parts are to have."""
@@ -105,7 +109,7 @@ class Wishes:
 
 class Past(NamedTuple):
     """An event that a lane was fed. leaves: when it sounds, later than `tick` where swing moves it; end: when it
-    stops, -1 where it is the musician's; before: the stream's state before it."""
+    stops, -1 where it is the musician's; before, copied: the stream's and the guard's state before it."""
 
     tick: int
     leaves: int
@@ -113,6 +117,7 @@ class Past(NamedTuple):
     pitch: int
     end: int
     before: Any
+    copied: Any
 
 
 @dataclass(slots=True)
@@ -123,6 +128,7 @@ class Lane:
     conditions: Conditions
     limits: Limits
     number: int  # 0 pitched, 1 drums
+    guard: Guard | None = None  # refuses long copies; a beat is nobody's property, so drums have none
     wishes: Any = None  # Wishes it was told last
     past: deque[Past] = field(default_factory=lambda: deque(maxlen=_KEPT))
     began: int = 0  # tick of the first bar line
@@ -130,6 +136,7 @@ class Lane:
     next_note: Any = None  # decided but not yet due
     cue: Any = None  # the note with which a part that was silent too long comes in
     drawn: int = 0  # decisions in this epoch
+    refused: int = 0  # notes that would have made a copy too long
     silent: bool = False  # has nothing more to say in this epoch
 
     @property
@@ -151,6 +158,8 @@ class Lane:
         self.stream.begin(self.began)
         self.turn(metre, origin)
         self.past.clear()
+        if self.guard is not None:
+            self.guard.reset()
         self.next_note, self.cue, self.drawn, self.silent = None, None, 0, False
 
     def turn(self, metre: Metre, origin: int) -> None:
@@ -174,6 +183,8 @@ class Lane:
         conditions.set_polyphony(wishes.voices_of(own))
         conditions.set_loudness(wishes.velocity_of(self.of_drums))
         conditions.temperature, conditions.strength = wishes.temperature, wishes.strength
+        if self.guard is not None:
+            self.guard.longest = 128 if wishes.longest_copy is None else wishes.longest_copy
         limits.allow(own)
         scale = wishes.key.scale if wishes.scale is None else wishes.scale
         for index, part in enumerate(PARTS):
@@ -183,44 +194,67 @@ class Lane:
 
     def feed(
         self, tick: int, part: int, pitch: int, velocity: int, duration: int, *, human: bool = False,
-        leaves: int | None = None,
+        leaves: int | None = None, drawn: bool = False,
     ) -> None:  # fmt: skip
-        """Tell the stream of a note at `tick`; `leaves`: when it sounds, where that is another time."""
+        """Tell the stream of a note at `tick`; `leaves`: when it sounds, where that is another time; `drawn`: the
+        band made it up (what a musician plays, or gave, is no copy of ours)."""
         end = -1 if human else tick + duration
-        self.past.append(Past(tick, tick if leaves is None else leaves, part, pitch, end, self.stream.snapshot()))
+        copied = None if self.guard is None else self.guard.snapshot()
+        leaves = tick if leaves is None else leaves
+        self.past.append(Past(tick, leaves, part, pitch, end, self.stream.snapshot(), copied))
+        if self.guard is not None and drawn:
+            self.guard.feed(part, tick, pitch)
         self.stream.feed(tick, part, pitch, velocity, duration, human=human)
 
     def decide(self, earliest: int, epoch: int, cues: Mapping[int, float] = CUES) -> Note | Rest:
         """The next note of the band, not before `earliest`; feeds nothing.
 
-        A part that may play and has been silent for longer than `cues` say (bars) is called in: the model is asked
-        for a note of this part alone, which is played when its time comes, unless the part comes in by itself.
+        A part that may play and would by then be silent for longer than `cues` say (bars) is called in: the model is
+        asked for a note of this part alone, which is played when its time comes, unless the part comes in by itself.
         """
-        if self.cue is None and (part := self._overdue(max(earliest, self.stream.tick), cues)) is not None:
-            allowed = [other for other in range(len(PARTS)) if self.limits.allowed >> other & 1]
-            self.limits.allow([part])
-            self.cue = self._sample(earliest, epoch)
-            self.limits.allow(allowed)
         drawn = self._sample(earliest, epoch)
+        due = drawn.until_tick if isinstance(drawn, Rest) else drawn.tick
+        if self.cue is None and (part := self._overdue(due, cues)) is not None:
+            self._call_in(part, earliest, epoch)
         if not isinstance(self.cue, Note):
             return drawn
-        due = self.cue.tick <= drawn.until_tick if isinstance(drawn, Rest) else _order(self.cue) <= _order(drawn)
-        part = self.limits.rows[self.cue.part]
-        fits = self.cue.tick >= earliest and part[L_LOW] <= self.cue.pitch <= part[L_HIGH]
-        if due and not fits:
+        first = self.cue.tick <= due if isinstance(drawn, Rest) else _order(self.cue) <= _order(drawn)
+        row = self.limits.rows[self.cue.part]
+        fits = row[L_LOW] <= self.cue.pitch <= row[L_HIGH] and row[L_SCALE] >> self.cue.pitch % 12 & 1
+        if first and not (fits and self.cue.tick >= earliest):
             self.cue = None
             return drawn
-        result = self.cue if due else drawn
+        result = self.cue if first else drawn
         if result is self.cue or (isinstance(drawn, Note) and drawn.part == self.cue.part):
             self.cue = None
         return result
 
+    def _call_in(self, part: int, earliest: int, epoch: int) -> None:
+        """Draw a note of this part alone as the cue; one that is far off is moved near by whole bars."""
+        allowed = [other for other in range(len(PARTS)) if self.limits.allowed >> other & 1]
+        self.limits.allow([part])
+        drawn = self._sample(earliest, epoch)
+        self.limits.allow(allowed)
+        if isinstance(drawn, Note):
+            bars = (drawn.tick - max(earliest, self.stream.tick)) // self.bar
+            self.cue = drawn._replace(tick=drawn.tick - max(0, bars) * self.bar)
+
     def _sample(self, earliest: int, epoch: int) -> Note | Rest:
-        self.drawn += 1
-        return self.stream.sample(self.conditions, self.limits, earliest, epoch, self.drawn - 1)
+        until = earliest
+        for _ in range(_REDRAWS):
+            self.drawn += 1
+            drawn = self.stream.sample(self.conditions, self.limits, earliest, epoch, self.drawn - 1)
+            if isinstance(drawn, Rest) or self.guard is None:
+                return drawn
+            if self.guard.allows(drawn.part, drawn.tick, drawn.pitch):
+                return drawn
+            self.refused += 1
+            until = max(earliest, drawn.tick) + _WAIT
+        return Rest(until)
 
     def _overdue(self, now: int, cues: Mapping[int, float]) -> int | None:
-        """The part that has been silent too long, if any."""
+        """The part that has been silent too long, by the most, if any."""
+        latest = None
         bar = self.bar
         for part, bars in cues.items():
             if not self.limits.allowed >> part & 1:
@@ -232,9 +266,9 @@ class Lane:
                     sounded = past.end
                 if sounded >= since or past.tick < since - 4 * bar:
                     break
-            if sounded < since:
-                return part
-        return None
+            if sounded < since and (latest is None or since - sounded > latest[0]):
+                latest = since - sounded, part
+        return None if latest is None else latest[1]
 
     def place(self, drawn: Any, earliest: int) -> int:
         """The tick at which a drawn note is played: drums in the pocket, rolls as they are, time only forward."""
@@ -247,11 +281,13 @@ class Lane:
 
     def rewind(self, tick: int) -> None:
         """Forget everything that leaves after `tick`."""
-        state = None
+        first = None
         while self.past and self.past[-1].leaves > tick:
-            state = self.past.pop().before
-        if state is not None:
-            self.stream.restore(state)
+            first = self.past.pop()
+        if first is not None:
+            self.stream.restore(first.before)
+            if self.guard is not None:
+                self.guard.restore(first.copied)
         self.next_note, self.cue = None, None
 
 
@@ -262,7 +298,10 @@ def _order(note: Note) -> tuple[int, int, int]:
 
 def lanes(model: MusicModel, seed: int) -> list[Lane]:
     """The pitched lane and the drums' lane of a band that has heard nothing."""
-    result = [Lane(model.stream(seed + number), Conditions(), Limits(), number) for number in range(2)]
+    result = [
+        Lane(model.stream(seed + number), Conditions(), Limits(), number, None if number else Guard())
+        for number in range(2)
+    ]
     for lane in result:
         lane.limits.set_drum_map(DRUM_PITCHES)
     return result

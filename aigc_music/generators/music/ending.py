@@ -55,7 +55,7 @@ def last_chord(lane: Lane, chart: Chart, choir: Choir | None) -> Iterator[Played
             if not isinstance(note, Note):
                 continue
             played = Played(chart.finale, part, note.pitch, note.velocity, length)
-            lane.feed(*played)
+            lane.feed(*played, drawn=True)
             yield played if choir is None else choir.sing(played)
             low = note.pitch + _APART
     lane.limits.set_drum_map(DRUM_PITCHES)

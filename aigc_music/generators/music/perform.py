@@ -156,7 +156,7 @@ class _LanePlayer:
         note = note._replace(duration=max(1, min(note.end, self.stop) - note.tick))
         if self.choir is not None:
             note = self.choir.sing(note)
-        self.lane.feed(*note)
+        self.lane.feed(*note, drawn=True)
         return note
 
     def _hear(self, event: _Event) -> None:

@@ -109,7 +109,7 @@ class Planner:
     def _remember(self, note: Note) -> None:
         part = part_of_channel(note.channel)
         if part is not None:
-            self.lanes[part == DRUMS].feed(note.tick, part, note.pitch, note.velocity, note.duration)
+            self.lanes[part == DRUMS].feed(note.tick, part, note.pitch, note.velocity, note.duration, drawn=True)
 
     def _listen(self, heard: list[list[int]]) -> None:
         """Notes of the musician, already played: into the stream, in the past of the plan."""
@@ -149,6 +149,7 @@ class Planner:
             energy=None if knobs["energy"] == CONTROLS["energy"].default else knobs["energy"],
             octaves=knobs["register"],
             strength=knobs["strength"],
+            longest_copy=int(knobs["longest_copy"]),
         )
         for lane in self.lanes:
             lane.tell(wishes)
@@ -174,7 +175,7 @@ class Planner:
                 break
             note, lane.next_note = lane.next_note, None
             leaves, ends = self._swung(note.tick), self._swung(note.tick + note.duration)
-            lane.feed(note.tick, note.part, note.pitch, note.velocity, note.duration, leaves=leaves)
+            lane.feed(note.tick, note.part, note.pitch, note.velocity, note.duration, leaves=leaves, drawn=True)
             times.append(round((time.perf_counter() - begun) * 1e3, 3))
             notes.append([leaves, note.pitch, note.velocity, max(1, ends - leaves), PARTS[note.part].channel])
             if len(notes) == 1 and lane.drawn <= 2:

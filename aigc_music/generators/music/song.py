@@ -36,6 +36,7 @@ def wishes_of(request: MusicRequest, parts: frozenset[int], given: frozenset[int
     return Wishes(
         request.style, Key.parse(request.key), request.bpm, parts, given, request.density, request.temperature,
         request.energy, request.register, request.polyphony, request.loudness, request.strength,
+        longest_copy=request.longest_copy,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from torch.nn import functional
 from .. import representation as rep
 from ..bench import serve
 from ..weights import read_card
-from .gru import PREFIX, MusicGru, NetworkConfig
+from .network import MusicNetwork, NetworkConfig
 
 __all__ = ["Stepper"]
 
@@ -29,12 +30,13 @@ class Stepper:
 
     def __init__(self, config: NetworkConfig) -> None:
         torch.manual_seed(1)
-        self.network = MusicGru(config).eval()
+        self.network = MusicNetwork(config).eval()
         self.input_starts = self.network.get_buffer("input_starts")
         self.choice_starts = self.network.get_buffer("choice_starts")
         self.state = torch.zeros(config.layers, 1, config.hidden)
         self.event = torch.zeros(1, len(rep.EVENT_FIELDS), dtype=torch.long)
-        self.conditions = torch.zeros(1, len(rep.CONDITIONS), dtype=torch.long)
+        self.rest = torch.zeros(1, len(rep.CONDITIONS) + len(rep.MEMORIES), dtype=torch.long)
+        self.echo = torch.full((1, rep.SOURCES), 60)
         self.masks = {name: torch.zeros(size) for name, size in rep.HEADS}
         self.masks["pitch"][:28] = self.masks["pitch"][97:] = _FORBIDDEN
         self.key_root = torch.zeros(1, dtype=torch.long)
@@ -43,12 +45,12 @@ class Stepper:
     def step(self) -> list[int]:
         """Classes of the next note: part, delta, micro, pitch, velocity, duration."""
         network = self.network
-        columns = torch.cat((self.event, self.conditions), dim=1)[0] + self.input_starts
+        columns = torch.cat((self.event, self.rest), dim=1)[0] + self.input_starts
         x = network.embedding[columns].sum(0)
-        h, self.state = network.gru(x[None, None], self.state)
-        # part, delta, (phase, beat, root, quality), last, micro, pitch, velocity: the order of gru.CHOICES
+        trunk: Any = network.trunk
+        h, self.state = torch.nn.GRU.forward(trunk, x[None, None], self.state)
         chosen = torch.zeros(1, len(self.choice_starts), dtype=torch.long)
-        places = {"part": 0, "delta": 1, "micro": 7, "pitch": 8, "velocity": 9}
+        places = {name: index for index, (name, _) in enumerate(rep.CHOICES)}
         drawn = []
         for name, _ in rep.HEADS:
             index = self._draw(name, h[0], chosen)
@@ -60,13 +62,13 @@ class Stepper:
         return drawn
 
     def _draw(self, name: str, h: Tensor, chosen: Tensor) -> int:
-        network, seen = self.network, PREFIX[name]
+        network, seen = self.network, rep.PREFIX[name]
         inner = network.hidden[name](h)
         if seen:
             inner = inner + network.tables[name][chosen[0, :seen] + self.choice_starts[:seen]].sum(0)
         logits = network.outputs[name](functional.silu(inner))
         if name == "pitch":
-            logits = network.pitch_logits(logits, chosen, self.key_root)
+            logits = network.pitch_logits(logits, chosen, self.echo, self.key_root)
         logits = logits[0] + self.masks[name]
         return int((logits - torch.empty_like(logits).exponential_().log()).argmax())
 

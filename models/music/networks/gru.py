@@ -1,6 +1,7 @@
 """The recurrent trunk: a stack of GRU layers (Cho et al. 2014), the state of which is a few KB.
 
-Training on a CPU goes through `_Recurrence`, faster than nn.GRU on one core for small batches. On a GPU, and for scoring, nn.GRU does the work.
+Training on a CPU goes through `_Recurrence`, faster than nn.GRU on one core for small batches. On a GPU, and for
+scoring, nn.GRU does the work.
 """
 
 from __future__ import annotations
