@@ -51,11 +51,12 @@ _CONTROLS = (
 _MOST = 1000  # ratings that are learned from, the newest
 _SHARED, _OWN = 0.4, 0.3  # standard deviations of the prior of a weight: for all styles, for one style besides
 _BIAS = 1.0  # of the prior of the share that is kept
-_LIKE = 10  # ratings that the typical spread of a trait counts for
+_LIKE = 10  # ratings that count for what is typical: the spread of a trait, verdicts without a pattern
 _LEAST = 10  # ratings from which anything is nudged, and from which a style is judged by itself
 _MOST_WEIGHT, _HALF = 2.0, 20  # of taste in the ranking; ratings at which it is half as much
-_SURE = 0.25  # bits of 1 that others must foretell of a verdict for taste to count in full
+_SURE = 0.2  # bits of a verdict that the others must foretell for taste to count in full
 _CHANCE = 1.5  # standard errors that are taken for chance
+_WORTH = 0.2  # of the most that a field may be moved: less is not worth fixing the field
 _WORDS = 3.0  # standard errors from which a difference is put in words
 _MOST_WORDS = 4
 
@@ -209,7 +210,7 @@ class Taste:
         styles = [row.request.style or "pop" for row in rows]
         far = np.array([distance(row.score, style) for row, style in zip(rows, styles, strict=True)])
         known = far[np.isfinite(far)]
-        spread = max(float(known.std()), 1e-9) if len(known) else 1.0
+        spread = max(float(known.std()), 1.0) if len(known) else 1.0
         liked = np.array([self.score(row.score, style) for row, style in zip(rows, styles, strict=True)])
         worth = -far / spread + self.weight * liked
         return [rows[index] for index in np.argsort(-worth, kind="stable")]
@@ -235,7 +236,7 @@ class Taste:
             trait = next(trait for trait in (*TRAITS, _TEMPERATURE) if trait.name == nudge.trait)
             difference, error = _difference(rows, trait)
             beyond = float(np.sign(difference) * max(0.0, abs(difference) - _CHANCE * error))
-            if beyond:
+            if abs(beyond) >= _WORTH:
                 found[nudge.field] = round(float(np.clip(beyond, -1.0, 1.0)) * nudge.most, 3)
         return found
 
@@ -358,7 +359,8 @@ def _design(away: FloatArray, own: NDArray[np.bool_]) -> FloatArray:
 def _trust(
     design: FloatArray, weights: FloatArray, covariance: FloatArray, verdict: FloatArray, judged: NDArray[np.bool_]
 ) -> float:
-    """How much better each verdict is foretold from all others than by the share kept, beyond chance."""
+    """How much better each verdict is foretold from all others than by the share kept, beyond chance; as if ten more
+    could not have been foretold."""
     said = design @ weights
     chance = _sigmoid(said)
     leverage = ((design @ covariance) * design).sum(1)
@@ -366,7 +368,7 @@ def _trust(
     count, kept = len(verdict), verdict.sum()
     share = (kept - verdict + 1) / (count + 1)
     gain = _bits(share, verdict)[judged] - _bits(_sigmoid(without), verdict)[judged]
-    sure = float(gain.mean() - gain.std() / np.sqrt(len(gain)))
+    sure = float((gain.sum() - gain.std() * np.sqrt(len(gain))) / (len(gain) + _LIKE))
     return float(np.clip(sure / _SURE, 0.0, 1.0))
 
 
