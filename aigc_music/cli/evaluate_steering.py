@@ -33,21 +33,25 @@ PIECE = 256  # about so many notes it has
 class Wish(NamedTuple):
     """A knob of the engine: field of MusicRequest, its values, and per curve how the notes are measured."""
 
+    name: str
     field: str
-    style: str
-    values: tuple[float, ...]
-    title: str
+    values: tuple[Any, ...]
     found: str
     scale: str  # as in models/music/steering
-    wanted: bool  # whether the values are what should be measured
     ways: tuple[str, ...]
+    wanted: bool = False  # whether the values are what should be measured
 
 
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
+BANDS = (
+    ("drums",), ("bass", "drums"), ("keys", "bass"), ("melody", "drums"), ("melody", "keys", "bass"),
+    ("melody", "keys", "bass", "drums"),
+)  # fmt: skip
 WISHES: tuple[Wish, ...] = (
-    Wish("swing", "pop", STEPS, "swing", "how late the second eighth comes, 1 = triplet", "share", True, ("swing",)),
-    Wish("energy", "pop", STEPS, "energy", "levels 0 to 7 of the notes", "own", False,
+    Wish("swing", "swing", STEPS, "how late the second eighth comes, 1 = triplet", "share", ("swing",), True),
+    Wish("energy", "energy", STEPS, "levels 0 to 7 of the notes", "own",
          ("density", "loudness", "polyphony", "register")),
+    Wish("band", "parts", BANDS, "asked parts over all heard", "share", ("parts",)),
 )  # fmt: skip
 
 
@@ -76,14 +80,14 @@ def command(
         raise UsageError(f"--notes {notes}: give 128..1000000 for each value asked")
     if not 0 <= kept <= 10_000_000:
         raise UsageError(f"--kept {kept}: give 0..10000000 notes")
-    known = [knob.name for knob in KNOBS] + [wish.field for wish in WISHES]
+    known = [knob.name for knob in KNOBS] + [wish.name for wish in WISHES]
     names = known if knobs == "all" else [choose("knob", name.strip(), known) for name in knobs.split(",")]
     player = load_model(model)
     work: list[tuple[str, Callable[[], dict[str, Any]]]] = []
     for knob in KNOBS:
         work.append((knob.name, lambda knob=knob: measure(player, knob, notes, seed)))  # type: ignore[misc]
     for wish in WISHES:
-        work.append((wish.field, lambda wish=wish: ask(wish, model, notes, seed)))  # type: ignore[misc]
+        work.append((wish.name, lambda wish=wish: ask(wish, model, notes, seed)))  # type: ignore[misc]
     found: dict[str, Any] = {}
     with click.progressbar(
         [row for row in work if row[0] in names], label="asking", show_eta=True, show_pos=True, file=sys.stderr,
@@ -116,22 +120,26 @@ def ask(wish: Wish, model: str, notes: int, seed: int) -> dict[str, Any]:
     """One knob of the engine through its values, as `models.music.steering.measure` says it."""
     from aigc_music.engine import Engine, MusicRequest
     from models.music.spreads import excerpt_of
-    from models.music.steering import LEVELS, summary, swing_of, to_level
+    from models.music.steering import LEVELS, heard_of, summary, swing_of, to_level
 
-    got: dict[str, list[list[float]]] = {way: [] for way in wish.ways}
+    def got(way: str, piece: Any, value: Any) -> float:
+        if way == "swing":
+            return swing_of(piece)
+        return heard_of(piece, value) if way == "parts" else to_level(way, LEVELS[way](piece))
+
+    rows: dict[str, list[list[float]]] = {way: [] for way in wish.ways}
     for value in wish.values:
         pieces = []
         for number in range(max(2, round(notes / PIECE))):
-            fields: dict[str, Any] = {wish.field: value}
-            request = MusicRequest(style=wish.style, bars=BARS, model=model, seed=seed + number, **fields)
-            pieces.append(excerpt_of(Engine().run(request).score).notes)
+            fields: dict[str, Any] = {wish.field: value, "bars": BARS, "model": model, "seed": seed + number}
+            pieces.append(excerpt_of(Engine().run(MusicRequest(**fields)).score).notes)
         for way in wish.ways:
-            of = swing_of if way == "swing" else lambda piece, way=way: to_level(way, LEVELS[way](piece))  # type: ignore[misc]
-            got[way].append([of(piece) for piece in pieces if len(piece) > 8])
+            rows[way].append([got(way, piece, value) for piece in pieces if len(piece) > 8])
+    ordered = wish.values == STEPS
     table = {
-        "title": wish.title, "found": wish.found, "scale": wish.scale, "ordered": True,
-        "labels": [f"{value:g}" for value in wish.values],
-        "ways": {way: summary(wish.scale, True, rows) for way, rows in got.items()},
+        "title": wish.name, "found": wish.found, "scale": wish.scale, "ordered": ordered,
+        "labels": [f"{value:g}" if ordered else " ".join(value) for value in wish.values],
+        "ways": {way: summary(wish.scale, ordered, got_rows) for way, got_rows in rows.items()},
     }  # fmt: skip
     return table | ({"wanted": list(wish.values)} if wish.wanted else {})
 

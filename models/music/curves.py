@@ -21,7 +21,6 @@ ACROSS, CELL = 4, 288  # panels a row; from one to the next
 WIDE, HIGH = 222, 120  # a plot
 INSET = 34  # room for the scale left of a plot
 LINE = 15  # a line of the key below
-DENSE = 12  # with more values than this not every one is named
 CHARACTER = 5.2  # px, of the small type
 
 Table = Mapping[str, Any]
@@ -42,7 +41,7 @@ def curves(knobs: Mapping[str, Table], title: str, remark: str) -> str:
 def _turned(table: Table) -> bool:
     """Whether the names of the values need to stand on end."""
     labels = table["labels"]
-    return len(labels) <= DENSE and max(map(len, labels)) * CHARACTER > WIDE / len(labels)
+    return bool((max(map(len, labels)) + 0.5) * CHARACTER > WIDE / len(labels))
 
 
 def _height(table: Table) -> float:
@@ -112,8 +111,7 @@ def _names(labels: Sequence[str], across: Any, y: float, turned: bool) -> list[s
             f'<g transform="rotate(-50 {x:.1f} {y:.1f})">{text(x, y, name, 9.5, SOFT, "end")}</g>'
             for x, y, name in places
         ]
-    every = -(-len(labels) // DENSE)
-    return [text(across(i), y, labels[i], 9.5, SOFT, "middle") for i in range(0, len(labels), every)]
+    return [text(across(i), y, name, 9.5, SOFT, "middle") for i, name in enumerate(labels)]
 
 
 def _reference(table: Table) -> list[Sequence[float]]:
@@ -133,7 +131,8 @@ def _curve(
             f'<polygon points="{" ".join(band)}" fill="{colour}" opacity=".14"/>',
             f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.8"/>',
         ]
-    bars = "".join(f"M{across(i) + shift:.1f} {up(p['p10']):.1f}V{up(p['p90']):.1f}" for i, p in rows)
+    spread = [(i, p) for i, p in rows if p["p10"] is not None]
+    bars = "".join(f"M{across(i) + shift:.1f} {up(p['p10']):.1f}V{up(p['p90']):.1f}" for i, p in spread)
     dots = "".join(f"M{across(i) + shift:.1f} {up(p['mean']):.1f}h0" for i, p in rows)
     return [
         f'<path d="{bars}" stroke="{colour}" stroke-width="1.6" opacity=".25"/>',

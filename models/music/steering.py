@@ -35,7 +35,10 @@ from .harmony import ChordModel
 from .spreads import load_spreads, scene_named
 from .spreads import measure as measure_figures
 
-__all__ = ["KNOBS", "LEVELS", "Band", "Brief", "Knob", "Piece", "Way", "keep", "measure", "play", "summary"]
+__all__ = [
+    "KNOBS", "LEVELS", "Band", "Brief", "Knob", "Piece", "Way", "heard_of", "keep", "measure", "play", "summary",
+    "swing_of", "to_level",
+]  # fmt: skip
 
 IntArray = NDArray[np.integer]
 
@@ -406,23 +409,28 @@ def nearest(piece: Excerpt, scenes: Sequence[str]) -> str:
     return max(scores, key=lambda name: scores[name])
 
 
-_PARTS = (
-    ("melody",), ("melody", "bass"), ("keys", "bass"), ("melody", "keys", "bass"), FOUR, ("bass", "drums"),
-    ("melody", "keys", "drums"), PART_NAMES,
+_BANDS = (
+    Band("folk", ("melody",)), Band("romantic", ("keys",)), Band("pop", ("melody", "bass")),
+    Band("romantic", ("keys", "bass")), Band("pop", ("melody", "keys", "bass")), Band("chorale", FOUR),
+    Band("rock", ("drums",)),
 )  # fmt: skip
 
 
-def _tell_parts(brief: Brief, names: tuple[str, ...], how: str) -> None:
-    _seat(brief, Band(brief.band.style, names))
+def _tell_parts(brief: Brief, band: Band, how: str) -> None:
+    _seat(brief, band)
     if how == "advice":
         brief.limits.allow(ALL)
 
 
-def _got_parts(piece: Piece, names: tuple[str, ...]) -> float:
+def heard_of(notes: IntArray, names: Sequence[str]) -> float:
     """Parts both asked and heard over parts asked or heard; heard: one note in fifty."""
-    shares = np.bincount(piece.notes[:, 1], minlength=len(PARTS)) / len(piece.notes)
+    shares = np.bincount(notes[:, 1], minlength=len(PARTS)) / len(notes)
     heard = {PART_NAMES[part] for part in np.flatnonzero(shares >= 0.02)}
     return len(heard & set(names)) / len(heard | set(names))
+
+
+def _got_parts(piece: Piece, band: Band) -> float:
+    return heard_of(piece.notes, band.parts)
 
 
 _LIKENESSES = (0.12, 0.35, 0.55, 0.75, 0.95)
@@ -500,6 +508,7 @@ def _luck(share: float) -> Callable[[Piece, Any], float]:
 # -- the table -------------------------------------------------------------------------------------------------------
 
 _TOLD = (Way("next told", how="told"), Way("told, strength 2", 2.0, "told"), Way("not told", how="blind"))
+_MOVE_LABELS = tuple(f"{move:+d}" for move in _MOVES)
 _KEY_LABELS = tuple(PITCH_NAMES[key.tonic] + ("m" if key.is_minor else "") for key in _KEYS)
 
 KNOBS: tuple[Knob, ...] = (
@@ -517,16 +526,16 @@ KNOBS: tuple[Knob, ...] = (
          luck=_got_other_chord),
     Knob("bass", "bass of the chord", "first bass note of the bar is it", _TONES, _TONES, ("duo", "chorale"),
          _tell_bass, _got_bass, ways=(*STRENGTHS, Way("unsaid", how="unsaid"))),
-    Knob("next_chord", "next chord: on time", "bass strikes the new root at once", _MOVES,
-         tuple(f"{move:+d}" for move in _MOVES), ("duo", "chorale"), _tell_next, _got_on_time, ways=_TOLD, luck=_luck(1 / 12)),
-    Knob("lead", "next chord: led to", "last bass note lies by the next root", _MOVES,
-         tuple(f"{move:+d}" for move in _MOVES), ("duo", "chorale"), _tell_next, _got_lead, ways=_TOLD, luck=_luck(5 / 12)),
+    Knob("next_chord", "next chord: on time", "bass strikes the new root at once", _MOVES, _MOVE_LABELS,
+         ("duo", "chorale"), _tell_next, _got_on_time, ways=_TOLD, luck=_luck(1 / 12)),
+    Knob("lead", "next chord: led to", "last bass note lies by the next root", _MOVES, _MOVE_LABELS,
+         ("duo", "chorale"), _tell_next, _got_lead, ways=_TOLD, luck=_luck(5 / 12)),
     Knob("style", "style", "nearest real style is the one asked", _STYLES,
          tuple(name.replace("_", " ") for name in _STYLES), ("pop",), _tell_style, _got_style,
          luck=_style_luck),
-    Knob("parts", "parts", "asked parts over all heard", _PARTS,
-         tuple("".join(name[0] for name in names) for names in _PARTS), ("pop",), _tell_parts, _got_parts,
-         ways=(Way("told and limited", how="rule"), Way("told alone", how="advice"))),
+    Knob("parts", "parts", "asked parts over all heard", _BANDS,
+         tuple(" ".join(band.parts) if len(band.parts) < 4 else "four voices" for band in _BANDS), ("pop",),
+         _tell_parts, _got_parts, ways=(Way("told and limited", how="rule"), Way("told alone", how="advice"))),
     Knob("likeness", "likeness to the bar pointed at", "overlap with it", _LIKENESSES, tuple(map(str, _LIKENESSES)),
          ("pop", "chorale", "drums"), _tell_likeness, _got_likeness, "own", ways=STRENGTHS[:1], ordered=True,
          wanted=_LIKENESSES),
@@ -620,24 +629,25 @@ def measure(model: MusicModel, knob: Knob, notes: int, seed: int = 0) -> dict[st
 def summary(scale: str, ordered: bool, got: Sequence[Sequence[float]]) -> dict[str, Any]:
     """What one curve says. got: for each value asked the figure of every piece, nan = none.
 
-    points: pieces, mean, p10, p90 of each value (null without any). Ordered values: spearman (rank correlation over
+    points: pieces, mean, p10, p90 of each value (null without any; yes and no have no percentiles). Ordered values: spearman (rank correlation over
     all pieces), slope (least squares, against the number of the value). Levels: within_one, the share of pieces at
     most one level beside the one asked. Shares: mean, over all values alike.
     """
     rows = [np.array(row, np.float64)[~np.isnan(np.array(row, np.float64))] for row in got]
+    spread = not all(np.isin(row, (0.0, 1.0)).all() for row in rows)
     points = [
         {
             "pieces": len(row),
             "mean": _rounded(row.mean()) if len(row) else None,
-            "p10": _rounded(np.percentile(row, 10)) if len(row) else None,
-            "p90": _rounded(np.percentile(row, 90)) if len(row) else None,
+            "p10": _rounded(np.percentile(row, 10)) if len(row) and spread else None,
+            "p90": _rounded(np.percentile(row, 90)) if len(row) and spread else None,
         }
         for row in rows
     ]
     result: dict[str, Any] = {"points": points}
     asked = np.concatenate([np.full(len(row), float(index)) for index, row in enumerate(rows)])
     came = np.concatenate(rows) if rows else asked
-    if ordered and len(came) > 2:
+    if ordered and len(np.unique(asked)) > 1:
         result["spearman"] = _rounded(_spearman(asked, came))
         result["slope"] = _rounded(np.polyfit(asked, came, 1)[0])
     if scale == "level" and len(came):
