@@ -28,7 +28,10 @@ ALLOWED: dict[str, set[str]] = {
     },
 }  # fmt: skip
 HEAVY = {"torch", "numba", "numpy", "rtmidi", "sounddevice", "pretty_midi"}
-TORCH_PLACES = ("models.music.networks", "models.music.train")
+TORCH_PLACES = (
+    "models.music.networks", "models.music.train", "models.music.tune", "models.music.published", "models.music.peers",
+    "models.music.decode_gpu",
+)  # fmt: skip
 
 
 def modules() -> list[tuple[str, Path]]:
