@@ -1,11 +1,11 @@
 """The music network in torch: the reference for training and for the parity tests of the numba decoder.
 
 All inputs are classes. One multi-hot row per event goes through one matrix into a trunk (GRU, transformer or CNN, see
-TRUNKS); each head is a small MLP on the trunk's output plus rows for everything chosen before it (rep.CHOICES, ordered
-so that every head sees a prefix of them).
+TRUNKS); each head is a small MLP on the trunk's output plus rows for everything chosen before it (rep.CHOICES, in an
+order in which every head sees a prefix of them).
 
-Pitch logits are sums: absolute pitch, interval to the last note of the part, to the chord root and to the tonic (these
-three not for drums), and interval to what the part played in each earlier place.
+Pitch logits are sums: absolute pitch, interval to the last note of the part, to the chord root and to the tonic (not
+for drums), and interval to what the part played in each earlier place.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from aigc_music.core.parts import DRUMS
 
 from .. import representation as rep
 from ..windows import Batch
+from .cnn import CnnTrunk
 from .gru import GruTrunk
+from .transformer import TransformerTrunk
 
 __all__ = ["TRUNKS", "MusicNetwork", "NetworkConfig"]
 
@@ -47,7 +49,7 @@ class NetworkConfig:
         return asdict(self)
 
 
-TRUNKS = {"gru": GruTrunk}
+TRUNKS = {"gru": GruTrunk, "transformer": TransformerTrunk, "cnn": CnnTrunk}
 
 
 def head_outputs(name: str, size: int) -> int:
@@ -126,7 +128,8 @@ class MusicNetwork(nn.Module):
         near = (self.pitches - last).clamp(-rep.INTERVALS, rep.INTERVALS) + rep.INTERVALS
         total = absolute + interval.gather(1, near) * (pitched & (last < rep.NO_PITCH))
         total = total + chord.gather(1, (self.pitches - root) % 12) * (pitched & (root < 12))
-        total = total + tonic.gather(1, (self.pitches - key_root[:, None]) % 12) * (pitched & (key_root[:, None] < 12))
+        key_root = key_root[:, None]
+        total = total + tonic.gather(1, (self.pitches - key_root) % 12) * (pitched & (key_root < 12))
         reach = torch.arange(-rep.ECHO_INTERVALS, rep.ECHO_INTERVALS + 1, device=raw.device)
         goals = echo[:, :, None] + reach  # (N, 5, 15)
         there = (echo[:, :, None] < rep.NO_PITCH) & (goals >= 0) & (goals < 128)
