@@ -149,8 +149,11 @@ def _print(result: dict[str, Any]) -> None:
         luck = f" (luck {sum(table['luck']) / len(table['luck']):.0%})" if "luck" in table else ""
         click.echo(f"{name}: {table['found']}{luck}")
         for way, row in table["ways"].items():
-            cells = [f"{key} {row[key]:.2f}" for key in ("spearman", "slope", "within_one", "mean") if key in row]
+            figures = [(key, row.get(key)) for key in ("spearman", "slope", "within_one", "mean")]
+            cells = [f"{key} {value:.2f}" for key, value in figures if value is not None]
             click.echo(f"  {way:20} {'  '.join(cells)}")
+        if "best_strength" in table:
+            click.echo(f"  followed best at strength {table['best_strength']:g}")
     kept = result["kept"]
     if kept:
         click.echo(

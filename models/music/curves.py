@@ -98,7 +98,7 @@ def _scale(table: Table) -> tuple[float, float]:
 def _rules(table: Table, low: float, high: float) -> list[tuple[float, str]]:
     """Values with a rule across, and their names; levels have those of the values asked."""
     if table["scale"] == "level":
-        return [(float(level), table["labels"][level]) for level in (0, 3, 5, 7)]
+        return [(float(level), name) for level, name in enumerate(table["labels"]) if level in (0, 3, 5, 7)]
     if table["scale"] == "share":
         return [(value / 100, f"{value} %") for value in (0, 50, 100)]
     return [(low, f"{low:g}"), (high, f"{high:g}")]

@@ -120,7 +120,7 @@ class Way(NamedTuple):
     how: str = ""
 
 
-STRENGTHS = (Way("strength 1"), Way("strength 2", 2.0))
+STRENGTHS = (Way("strength 1"), Way("strength 2", 2.0), Way("strength 3", 3.0))
 
 
 class Knob(NamedTuple):
@@ -603,8 +603,8 @@ def play(model: MusicModel, brief: Brief, seed: int, count: int = PIECE) -> Piec
 def measure(model: MusicModel, knob: Knob, notes: int, seed: int = 0) -> dict[str, Any]:
     """Play a knob: about `notes` notes for each value asked, in each way. The same seeds in every way.
 
-    What the knob says of itself (title, found, scale, ordered, labels, wanted), ways: name -> as `summary`, and luck,
-    one share a value, where the knob knows it.
+    What the knob says of itself (title, found, scale, ordered, labels, wanted), ways: name -> as `summary`, and where
+    there is one: luck, a share for each value, and best_strength, the least of STRENGTHS that is followed best.
     """
     pieces = max(len(knob.bands), round(notes / PIECE))
     ways, luck = {}, []
@@ -623,6 +623,10 @@ def measure(model: MusicModel, knob: Knob, notes: int, seed: int = 0) -> dict[st
     }  # fmt: skip
     if knob.wanted is not None:
         result["wanted"] = list(knob.wanted)
+    if set(STRENGTHS) <= set(knob.ways):
+        figure = "within_one" if knob.scale == "level" else "mean"
+        best = max(STRENGTHS, key=lambda way: (ways[way.name].get(figure) or 0.0, -way.strength))
+        result["best_strength"] = best.strength
     return result | ({"luck": luck} if luck else {})
 
 
