@@ -52,14 +52,18 @@ class Verdicts:
         self._judged = (first, end)
         bars = f"bar {end}" if end - first == 1 else f"bars {first + 1}-{end}"
         if not keep:
-            return f"discarded {bars}; {self.taste.words()}"
+            return f"discarded {bars}{self._learned()}"
         path = self.folder / f"kept-{self.journal.stem}-{bars.replace(' ', '-')}.mid"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_score(stretch, path)
         except OSError as err:
             return f"{bars} count as kept, but are not saved as a file: {err}"
-        return f"kept {bars} as {path}; {self.taste.words()}"
+        return f"kept {bars} as {path}{self._learned()}"
+
+    def _learned(self) -> str:
+        words = self.taste.words()
+        return f"; {words}" if words.startswith("you keep") else ""
 
     def _bars(self, now: int) -> tuple[int, int]:
         """(first bar, bar after the last one) to judge when bar `now` is playing."""
