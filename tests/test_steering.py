@@ -214,8 +214,8 @@ def test_a_style_is_told_by_its_spread() -> None:
     for beat in range(64):
         rows += [(480 * beat, DRUMS, 42, 90, 60), (480 * beat + 240, DRUMS, 42, 70, 60)]
         rows.append((480 * beat, DRUMS, 36 if beat % 2 == 0 else 38, 110, 60))
-    beat = steering.Piece(np.array(sorted(rows)), steering.BANDS["drums"], None, None, 0)
-    near = steering.nearest(steering.excerpt(beat), ("rock_drums", "jazz_drums"))
+    groove = steering.Piece(np.array(sorted(rows)), steering.BANDS["drums"], None, None, 0)
+    near = steering.nearest(steering.excerpt(groove), ("rock_drums", "jazz_drums"))
     assert near == "rock_drums"
 
 

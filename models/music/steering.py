@@ -633,9 +633,9 @@ def measure(model: MusicModel, knob: Knob, notes: int, seed: int = 0) -> dict[st
 def summary(scale: str, ordered: bool, got: Sequence[Sequence[float]]) -> dict[str, Any]:
     """What one curve says. got: for each value asked the figure of every piece, nan = none.
 
-    points: pieces, mean, p10, p90 of each value (null without any; yes and no have no percentiles). Ordered values: spearman (rank correlation over
-    all pieces), slope (least squares, against the number of the value). Levels: within_one, the share of pieces at
-    most one level beside the one asked. Shares: mean, over all values alike.
+    points: pieces, mean, p10, p90 of each value (null without any; yes and no have no percentiles). Ordered values:
+    spearman (rank correlation over all pieces), slope (least squares, against the number of the value). Levels:
+    within_one, the share of pieces at most one level beside the one asked. Shares: mean, over all values alike.
     """
     rows = [np.array(row, np.float64)[~np.isnan(np.array(row, np.float64))] for row in got]
     spread = not all(np.isin(row, (0.0, 1.0)).all() for row in rows)
