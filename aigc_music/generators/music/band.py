@@ -214,8 +214,8 @@ class Lane:
         """
         drawn = self._sample(earliest, epoch)
         due = drawn.until_tick if isinstance(drawn, Rest) else drawn.tick
-        if self.cue is None and (part := self._overdue(due, cues)) is not None:
-            self._call_in(part, earliest, epoch)
+        if self.cue is None and (late := self._overdue(due, cues)) is not None:
+            self._call_in(*late, earliest, epoch)
         if not isinstance(self.cue, Note):
             return drawn
         first = self.cue.tick <= due if isinstance(drawn, Rest) else _order(self.cue) <= _order(drawn)
@@ -229,14 +229,14 @@ class Lane:
             self.cue = None
         return result
 
-    def _call_in(self, part: int, earliest: int, epoch: int) -> None:
+    def _call_in(self, part: int, silent_since: int, earliest: int, epoch: int) -> None:
         """Draw a note of this part alone as the cue; one that is far off is moved near by whole bars."""
         allowed = [other for other in range(len(PARTS)) if self.limits.allowed >> other & 1]
         self.limits.allow([part])
         drawn = self._sample(earliest, epoch)
         self.limits.allow(allowed)
         if isinstance(drawn, Note):
-            bars = (drawn.tick - max(earliest, self.stream.tick)) // self.bar
+            bars = (drawn.tick - max(earliest, self.stream.tick, silent_since)) // self.bar
             self.cue = drawn._replace(tick=drawn.tick - max(0, bars) * self.bar)
 
     def _sample(self, earliest: int, epoch: int) -> Note | Rest:
@@ -252,10 +252,9 @@ class Lane:
             until = max(earliest, drawn.tick) + _WAIT
         return Rest(until)
 
-    def _overdue(self, now: int, cues: Mapping[int, float]) -> int | None:
-        """The part that has been silent too long, by the most, if any."""
-        latest = None
-        bar = self.bar
+    def _overdue(self, now: int, cues: Mapping[int, float]) -> tuple[int, int] | None:
+        """The part that has been silent too long, by the most, and since when; None when there is none."""
+        most, found, bar = 0, None, self.bar
         for part, bars in cues.items():
             if not self.limits.allowed >> part & 1:
                 continue
@@ -263,12 +262,12 @@ class Lane:
             sounded = self.began - bar * 1000
             for past in reversed(self.past):
                 if past.part == part and past.end >= 0:
-                    sounded = past.end
+                    sounded = max(sounded, past.end)
                 if sounded >= since or past.tick < since - 4 * bar:
                     break
-            if sounded < since and (latest is None or since - sounded > latest[0]):
-                latest = since - sounded, part
-        return None if latest is None else latest[1]
+            if since - sounded > most:
+                most, found = since - sounded, (part, sounded)
+        return found
 
     def place(self, drawn: Any, earliest: int) -> int:
         """The tick at which a drawn note is played: drums in the pocket, rolls as they are, time only forward."""

@@ -39,8 +39,8 @@ class Choir:
 
     def limit(self, limits: Limits, now: int) -> None:
         """Keep every voice between the neighbours that sound after `now` (the tick of the last event)."""
-        sounding = {note.part: note.pitch for note in self._given if note.tick <= now + EARLY < note.end}
-        sounding |= {part: note.pitch for part, note in self._sung.items() if note.end > now + EARLY}
+        sounding = {note.part: note.pitch for note in self._given if note.tick <= now + EARLY and note.end > now}
+        sounding |= {part: note.pitch for part, note in self._sung.items() if note.end > now}
         for part in VOICES:
             above = [pitch for other, pitch in sounding.items() if other < part]
             below = [pitch for other, pitch in sounding.items() if other > part]

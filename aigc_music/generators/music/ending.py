@@ -38,6 +38,7 @@ def last_chord(lane: Lane, chart: Chart, choir: Choir | None) -> Iterator[Played
     if chord.quality >= NO_CHORD:
         chord = Chord(chart.key.tonic, int(chart.key.is_minor))
     length = chart.end - chart.finale
+    lane.cue = None
     for part in sorted(part for part in range(len(PARTS)) if lane.limits.allowed >> part & 1):
         low = PARTS[part].low
         for number in range(2 if part == DRUMS else _NOTES.get(part, 1)):
