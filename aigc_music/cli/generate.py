@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from aigc_music.core.errors import UsageError
 
@@ -59,23 +60,31 @@ def command() -> None:
 @click.option(
     "--n", "count", type=int, default=1, show_default=True, help="Make several, best first (name-1.mid ...)."
 )
+@click.option("--taste/--no-taste", "leaning", default=True, show_default=True,
+              help="Lean towards what you keep, see 'aigc-music rate'; with --seed only the order does.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("music.mid"), show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object as the last line of stdout.")
 def music(
     count: int, out: Path, as_json: bool, seed: int | None, metre: str | None, parts: str | None, given: Path | None,
-    **wanted: Any,
+    leaning: bool, **wanted: Any,
 ) -> None:  # fmt: skip
     """A piece of music as a MIDI file, one track a part: from nothing, or on the music you give."""
     from aigc_music.cli.live import parse_metre
     from aigc_music.engine import Engine, MusicRequest
+    from aigc_music.engine.taste import Taste
 
     if not 1 <= count <= 1000:
         raise UsageError(f"--n {count}: give 1..1000 pieces")
     if out.suffix.lower() not in (".mid", ".midi"):
         raise UsageError(f"--out {out}: music is written as MIDI, give a name that ends in .mid")
     engine = Engine()
+    taste = Taste.load() if leaning else Taste(Path())
     if seed is not None:
-        wanted["seed"] = seed
+        wanted["seed"] = seed  # a seed asks for the same music again, whatever was rated since
+    else:
+        said = click.get_current_context().get_parameter_source
+        unset = [name for name in wanted if said(name) is ParameterSource.DEFAULT]
+        wanted |= taste.wishes(wanted["style"] or "pop", unset)
     first = MusicRequest(
         metre=None if metre is None else parse_metre(metre),
         parts=None if parts is None else tuple(name.strip() for name in parts.split(",") if name.strip()),
@@ -87,10 +96,7 @@ def music(
         for index in bar:
             results.append(engine.run(replace(first, seed=first.seed + index)))
     if count > 1:
-        from models.music.spreads import distance
-
-        # the piece whose figures lie nearest to those of real music of its style comes first
-        results.sort(key=lambda result: distance(result.score, str(result.request.style)))
+        results = taste.rank(results)  # near to real music of the style, and to what you keep
     for number, result in enumerate(results, 1):
         result.save(out if count == 1 else out.with_name(f"{out.stem}-{number}{out.suffix}"))
     best = results[0]

@@ -25,7 +25,8 @@ _LINES = "\n".join(f"  {'   '.join(_KEYS[begin : begin + 4])}" for begin in rang
 EPILOG = f"""\b
 Keys while playing:
 {_LINES}
-  space panic   l then a knob's key, then a MIDI controller: learn   q quit
+  space panic   y/n keep or discard the last 8 bars   q quit
+  l, then a knob's key, then a MIDI controller: learn
 
 \b
 Examples:
