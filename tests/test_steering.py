@@ -134,7 +134,7 @@ def piece(*rows: tuple[int, str, int, int], chords: object = None, key: Key | No
     """Notes (tick, part, pitch, duration), velocity 80."""
     notes = np.array([(tick, PART_NAMES.index(part), pitch, 80, long) for tick, part, pitch, long in rows])
     table = None if chords is None else np.array(chords)
-    return steering.Piece(notes, steering.BANDS["pop"], table, key, 0)
+    return steering.Piece(notes, steering.BANDS["pop"], table, key)
 
 
 def knob(name: str) -> steering.Knob:
@@ -214,7 +214,7 @@ def test_a_style_is_told_by_its_spread() -> None:
     for beat in range(64):
         rows += [(480 * beat, DRUMS, 42, 90, 60), (480 * beat + 240, DRUMS, 42, 70, 60)]
         rows.append((480 * beat, DRUMS, 36 if beat % 2 == 0 else 38, 110, 60))
-    groove = steering.Piece(np.array(sorted(rows)), steering.BANDS["drums"], None, None, 0)
+    groove = steering.Piece(np.array(sorted(rows)), steering.BANDS["drums"], None, None)
     near = steering.nearest(steering.excerpt(groove), ("rock_drums", "jazz_drums"))
     assert near == "rock_drums"
 

@@ -67,7 +67,6 @@ BANDS: dict[str, Band] = {
     "chorale": Band("chorale", FOUR),
     "piano": Band("romantic", ("keys", "bass")),
     "duo": Band("pop", ("keys", "bass")),
-    "tune": Band("folk", ("melody",)),
     "drums": Band("rock", ("drums",)),
 }
 
@@ -104,7 +103,6 @@ class Piece(NamedTuple):
     band: Band
     chords: IntArray | None
     key: Key | None
-    bars: int
 
     @property
     def pitched(self) -> IntArray:
@@ -281,7 +279,7 @@ def _got_chord(piece: Piece, _: int) -> float:
 
 
 def _got_other_chord(piece: Piece, _: int) -> float:
-    """The same under the chords of other bars: what any chord would get."""
+    """The same under chords of the same kind on the eleven other roots: what any chord would get."""
     assert piece.chords is not None
     shares = []
     for shift in range(1, 12):
@@ -597,7 +595,7 @@ def play(model: MusicModel, brief: Brief, seed: int, count: int = PIECE) -> Piec
         if len(rows) == count:
             break
     notes = np.array(rows, np.int64).reshape(-1, 5)
-    return Piece(notes, brief.band, brief.chords, brief.key, brief.bars)
+    return Piece(notes, brief.band, brief.chords, brief.key)
 
 
 def measure(model: MusicModel, knob: Knob, notes: int, seed: int = 0) -> dict[str, Any]:
