@@ -78,8 +78,8 @@ def _walk(
     steps, voices = _codes(piece)
     rows = np.empty((len(piece), 3, 5), np.int64)
     rows[:, :, 0], rows[:, :, 1:] = 0, NO_DELTA
-    tune = np.zeros(len(store), np.int64)
-    chord = np.zeros(len(store), np.int64)
+    tune: IntArray = np.zeros(len(store), np.int64)
+    chord: IntArray = np.zeros(len(store), np.int64)
     where = np.arange(len(store))
     for now in range(1, len(piece)):
         before = now - 1
@@ -108,6 +108,8 @@ def _longer(length: IntArray, equal: NDArray[np.bool_]) -> IntArray:
 
 
 def _best(score: IntArray, usable: NDArray[np.bool_], latest: bool) -> int:
+    if not usable.any():
+        return -1
     score = np.where(usable, score, 0)
     best = len(score) - 1 - int(np.argmax(score[::-1])) if latest else int(np.argmax(score))
     return best if score[best] >= _SHORTEST * 1000 else -1
