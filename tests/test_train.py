@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from aigc_music.cli.train import command
 from aigc_music.core.errors import FileError, MissingExtraError, ModelError, UsageError
 from aigc_music.core.notes import Note, Score, Track
+from aigc_music.core.styles import STYLES
 from aigc_music.core.time import Metre
 from aigc_music.files.midi import write_score
 from models.music import dataset, duplicates
@@ -294,6 +295,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tune, "LENGTH", 48)
     monkeypatch.setattr(tune, "PEAK_RATE", 1e-2)
     monkeypatch.setattr(tune, "STYLE_NOTES", 30)
+    monkeypatch.setattr(tune, "STYLES", STYLES[:4])
 
 
 @pytest.mark.usefixtures("quick")

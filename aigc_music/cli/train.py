@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -142,8 +143,6 @@ def _tune(data: tuple[Path, ...], parent: str, name: str, as_json: bool, options
 def _train(
     data: tuple[Path, ...], out: Path, name: str | None, as_json: bool, options: dict[str, Any]
 ) -> dict[str, Any]:
-    import os
-
     from models.music.train import export, train
     from models.zoo import new_model
 
@@ -179,7 +178,8 @@ def _progress() -> Iterator[Say]:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
                TextColumn("{task.fields[left]}"))  # fmt: skip
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    quiet = not console.is_terminal or os.environ.get("RANK", "0") != "0"  # of several processes the first one speaks
+    with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
         task = bar.add_task("", total=1.0, left="")
 
         def say(what: str, done: float, left: float | None) -> None:

@@ -74,14 +74,15 @@ class Origin(NamedTuple):
 
 
 def places(data: Iterable[str | Path]) -> list[Path]:
-    """Each of `data`, or what it holds: music_*.zip, else files of arrays, else (without MIDI of its own) zips."""
+    """Each of `data`, or what it holds: music_*.zip, else files of arrays, else zips and MIDI files."""
     result: list[Path] = []
     for place in map(Path, data):
         inside: list[Path] = []
         if place.is_dir():
             inside = sorted(place.glob("music_*.zip")) or sorted(place.glob("*.safetensors"))
-            if not inside and not any(path.suffix.lower() in (".mid", ".midi") for path in place.rglob("*")):
-                inside = sorted(place.glob("*.zip"))
+            if not inside:
+                own = any(path.suffix.lower() in (".mid", ".midi") for path in place.rglob("*"))
+                inside = ([place] if own else []) + sorted(place.glob("*.zip"))
         result += inside or [place]
     return result
 

@@ -426,6 +426,7 @@ def export(run: str | Path, folder: str | Path, card: Mapping[str, Any]) -> Path
     folder.mkdir(parents=True, exist_ok=True)
     kept, _, state = checkpoint.read(Path(run) / checkpoint.FILE)
     data = Path(run) / DATA_FILE
+    rows = json.loads(data.read_text("utf-8")) if data.exists() else []
     tensors = {name: value.to(torch.bfloat16).contiguous() for name, value in kept["average"].items()}
     blob = save(tensors)
     facts = {
@@ -440,7 +441,8 @@ def export(run: str | Path, folder: str | Path, card: Mapping[str, Any]) -> Path
         "hours": round(state["used"] / 3600, 3),
         "date": datetime.now(UTC).date().isoformat(),
         "sha256": hashlib.sha256(blob).hexdigest(),
-        "data": json.loads(data.read_text("utf-8")) if data.exists() else [],
+        "data": rows,
+        "licence": "not stated; trained on songs under: " + "; ".join(sorted({row["licence"] for row in rows})),
     } | dict(card)
     for name, content in (
         ("weights.safetensors", blob),

@@ -59,7 +59,7 @@ PEAK_RATE = 4e-4
 WARM_UP = 20
 AVERAGE_DECAY = 0.95
 LOOKS, PATIENCE = 12, 4  # looks at the held part in all; so many without a better one end the run
-LOOK_NOTES = 12_000  # of the held part at each look
+LOOK_NOTES, MEASURED_NOTES = 12_000, 60_000  # of the held part, at most: at each look, and before and after
 SHARES = (0.4, 0.55, 0.7, 0.85, 1.0)  # of the tuned weights in the mix
 KEPT_GAIN = 0.9
 REPLAY_NOTES, REPLAY_BATCHES = 200, 40
@@ -121,6 +121,7 @@ def tune(
     player = MusicModel(card, old)
     songs = _read(data, cache)
     learned, held = _parts(songs)
+    held = _first(held, MEASURED_NOTES)
     clock.say("finding the style", 0.0)
     chosen = STYLE_NAMES.index(choose("style", style, STYLE_NAMES)) if style else _nearest_style(player, learned)
     learned = [replace(song, style=chosen) if style or song.style == UNKNOWN_STYLE else song for song in learned]
@@ -138,8 +139,8 @@ def tune(
 
     clock.say("mixing", 1.0)
     share, mixed, after = _mix(card, old, _arrays(learner.best), test, before)
-    shutil.rmtree(run, ignore_errors=True)
     if share == 0.0:
+        shutil.rmtree(run, ignore_errors=True)
         raise ModelError(
             f"tuning {card.get('name')!r} to these songs gained nothing on those held out ({before:.2f} bits a note "
             f"before, {after:.2f} after {learner.step} steps): no model was written; give more songs, or songs more "
@@ -166,7 +167,10 @@ def tune(
         "minutes": round(clock.used() / 60, 2),
         "figures": {"tuning": figures},
     }
-    weights.write_model(folder, mixed, _card(facts, card, credits_of(places(data), songs, licence), learned))
+    used = {(song.set, song.name) for song in (*learned, *held)}
+    sources = credits_of(places(data), [song for song in songs if (song.set, song.name) in used], licence)
+    weights.write_model(folder, mixed, _card(facts, card, sources, learned))
+    shutil.rmtree(run, ignore_errors=True)
     return Tuned(folder, json.loads((folder / "card.json").read_text("utf-8")))
 
 
@@ -404,10 +408,10 @@ def _loss(torch: Any, net: Any, mine: Batch, replay: Batch, taught: dict[str, An
     for index, (name, _) in enumerate(rep.HEADS):
         counts = weight * {"micro": both.played, "velocity": both.loud}.get(name, both.weight).reshape(-1)
         loss = torch.nn.functional.cross_entropy(logits[name][:cut], target[:cut, index], reduction="none")
-        total = total + (loss * counts[:cut]).sum() / weight[:cut].sum()
+        total = total + (loss * counts[:cut]).sum() / weight[:cut].sum().clamp(min=1)
         said = logits[name][cut:].log_softmax(1)
         apart = torch.nn.functional.kl_div(said, taught[name].float(), reduction="none", log_target=True).sum(1)
-        total = total + REPLAY_WEIGHT * (apart * weight[cut:]).sum() / weight[cut:].sum()
+        total = total + REPLAY_WEIGHT * (apart * weight[cut:]).sum() / weight[cut:].sum().clamp(min=1)
     return total
 
 
