@@ -51,7 +51,7 @@ WISHES: tuple[Wish, ...] = (
     Wish("swing", "swing", STEPS, "how late the second eighth comes, 1 = triplet", "share", ("swing",), True),
     Wish("energy", "energy", STEPS, "levels 0 to 7 of the notes", "own",
          ("density", "loudness", "polyphony", "register")),
-    Wish("band", "parts", BANDS, "asked parts over all heard", "share", ("parts",)),
+    Wish("band", "parts", BANDS, "asked parts over all heard, by their initials", "share", ("parts",)),
 )  # fmt: skip
 
 
@@ -60,7 +60,7 @@ WISHES: tuple[Wish, ...] = (
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the results."
 )
 @click.option("--model", default="default", show_default=True, help="See 'aigc-music models'.")
-@click.option("--notes", type=int, default=1024, show_default=True,
+@click.option("--notes", type=int, default=768, show_default=True,
               help="Notes for each value asked, in each way of asking; 128..1000000.")  # fmt: skip
 @click.option("--kept", type=int, default=100_000, show_default=True,
               help="Notes under hard limits, 0..10000000.")  # fmt: skip
@@ -138,7 +138,7 @@ def ask(wish: Wish, model: str, notes: int, seed: int) -> dict[str, Any]:
     ordered = wish.values == STEPS
     table = {
         "title": wish.name, "found": wish.found, "scale": wish.scale, "ordered": ordered,
-        "labels": [f"{value:g}" if ordered else " ".join(value) for value in wish.values],
+        "labels": [f"{value:g}" if ordered else " ".join(name[0] for name in value) for value in wish.values],
         "ways": {way: summary(wish.scale, ordered, got_rows) for way, got_rows in rows.items()},
     }  # fmt: skip
     return table | ({"wanted": list(wish.values)} if wish.wanted else {})

@@ -45,7 +45,7 @@ def _turned(table: Table) -> bool:
 
 
 def _height(table: Table) -> float:
-    names = max(map(len, table["labels"])) * CHARACTER * 0.8 if _turned(table) else 12
+    names = max(map(len, table["labels"])) * CHARACTER * 0.8 + 10 if _turned(table) else 12
     return 52 + HIGH + names + LINE * len(table["ways"]) + 30
 
 
