@@ -16,6 +16,7 @@ from aigc_music.core.errors import ModelError, UsageError
 from aigc_music.core.parts import DRUMS
 from aigc_music.core.theory import Key
 from aigc_music.core.time import Metre
+from models.music import kernels, memory
 from models.music.batch import Piece, Workers, write_on, write_piece
 from models.music.bench import everything
 from models.music.decode_cpu import OPEN, Conditions, Limits, MusicModel, Note, Rest, Stream
@@ -45,7 +46,7 @@ def narrow() -> Told:
     conditions, limits = Conditions(), Limits()
     conditions.set_metre(Metre(4, 4))
     bars = range(64)
-    conditions.set_chords([bar * 1920 for bar in bars], [0, 1, 6, 1] * 16, [0] * 64)
+    conditions.set_chords([bar * 1920 for bar in bars], [0, 1, 6, 0] * 16, [0] * 64)
     limits.allow([3])
     limits.set_scale(3, 0b000010010001)  # C E G
     limits.set_chord_tones(3, True)
@@ -221,13 +222,7 @@ def test_lanes_go_on_from_a_stream_that_heard_a_musician(torch: Any) -> None:
     expected = decisions(stream, told, 2, stream.tick)
     for _ in range(40):
         assert tuple(lanes.step()[0].tolist()) == next(expected)
-    assert int(lanes._state.filled[0]) == int(stream._cells[stream_count()])
-
-
-def stream_count() -> int:
-    from models.music import kernels, memory
-
-    return kernels.TRACE + memory.COUNT
+    assert int(lanes._state.filled[0]) == int(stream._cells[kernels.TRACE + memory.COUNT]) > 100
 
 
 def test_every_lane_is_the_stream_of_its_own_seed_and_of_what_it_is_told(torch: Any) -> None:
@@ -264,9 +259,11 @@ def test_a_take_ends_where_it_is_asked_to_and_its_score_is_of_its_notes_alone(to
         lanes.play()
 
 
-def test_lanes_without_a_part_to_play_fall_silent(torch: Any) -> None:
+def test_lanes_without_a_part_to_play_fall_silent(torch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from models.music import decode_gpu
     from models.music.decode_gpu import Lanes
 
+    monkeypatch.setattr(decode_gpu, "_PATIENCE", 5)
     lanes = Lanes(tiny_model(exact=True), 2)
     limits = Limits()
     limits.allow([])
@@ -286,35 +283,32 @@ def test_bf16_lanes_keep_the_limits(torch: Any) -> None:
         assert all(note.part == DRUMS and 1 <= note.velocity <= 127 for note in take.notes)
 
 
-def test_a_step_on_cuda_reads_nothing_back_and_brings_nothing_along(torch: Any) -> None:
-    """Fake CUDA tensors know shapes and devices only: a host read, a shape that depends on data, or a tensor of the
-    CPU in a step is an error, as it would be in the capture of a graph."""
-    from torch._subclasses.fake_tensor import FakeTensorMode
-
+def test_a_step_reads_nothing_back_and_brings_nothing_along(torch: Any) -> None:
+    """On the device `meta` tensors are shapes only: a host read, a shape that depends on data, or a tensor of the CPU
+    in the middle of a step is an error, as it would be in the capture of a CUDA graph."""
     from models.music.decode_gpu import Lanes
-    from models.music.networks.lanes import State
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return value.to("meta")
+        if isinstance(value, (list, tuple)):
+            parts = [moved(item) for item in value]
+            return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+        return value
 
     lanes = Lanes(tiny_model(exact=True), 4, guided=True, dtype=torch.bfloat16)
-    step = lanes._step
-    with FakeTensorMode(allow_non_fake_inputs=False) as mode:
-
-        def on_cuda(value: Any) -> Any:
-            if isinstance(value, torch.Tensor):
-                return mode.from_tensor(value).to("cuda")
-            if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
-                return type(value)(on_cuda(item) for item in value)
-            if hasattr(value, "_fields"):
-                return type(value)(*(on_cuda(item) for item in value))
-            return value
-
-        for holder in (step, step.trunk):
-            for name, value in vars(holder).items():
-                setattr(holder, name, on_cuda(value) if name != "trunk" else value)
-        step.device = torch.device("cuda")
-        state, row = step(State(*(on_cuda(value) for value in lanes._state)))
-    assert row.device.type == "cuda" and tuple(row.shape) == (4, 6) and row.dtype == torch.int64
-    for new, old in zip(state, lanes._state, strict=True):
-        assert (new.shape, new.dtype, new.device.type) == (old.shape, old.dtype, "cuda")
+    step, before = lanes._step, lanes._state
+    for holder in (step, step.trunk):
+        for name, value in vars(holder).items():
+            setattr(holder, name, moved(value))
+    with torch.no_grad():
+        state, row = step(moved(before))
+    assert (row.device.type, tuple(row.shape), row.dtype) == ("meta", (4, 6), torch.int64)
+    for new, old in zip(state, before, strict=True):
+        assert (new.device.type, new.shape, new.dtype) == ("meta", old.shape, old.dtype)
+    step._deltas = torch.arange(len(step._deltas))
+    with pytest.raises(RuntimeError, match="device"):
+        step(moved(before))
 
 
 def test_the_floor_is_the_weights_of_a_step_at_the_measured_speed(torch: Any) -> None:
@@ -345,7 +339,6 @@ def test_errors_of_lanes_say_what_to_do(torch: Any) -> None:
         Lanes(tiny_model(), 1).tell(conditions, Limits())
 
 
-@pytest.mark.skipif("not __import__('importlib.util').util.find_spec('torch')", reason="lanes need torch")
 def test_a_captured_step_draws_what_an_eager_one_draws(torch: Any) -> None:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device here")

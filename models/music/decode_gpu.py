@@ -6,9 +6,10 @@
 
 A lane is what a Stream (decode_cpu) is: its own state, memory of bars, sounding notes, and seed (seed + its number).
 A step (networks/lanes.py) has static shapes and waits for nothing, so on CUDA it is one captured graph a step and one
-read-back of (lanes, 6) integers. The capture, `_captured`, is the only code that needs a GPU. All else is the same on
-a CPU: tests/test_lanes.py compares it there with decode_cpu (same seed, same draws, up to the rounding of sums), and
-runs the step on fake CUDA tensors, which forbid host reads and tensors left on another device.
+read-back of (lanes, 6) integers. The capture, `_captured`, is the only code that needs a GPU, and has not run on one
+yet. All else is the same on a CPU: tests/test_lanes.py compares it there with decode_cpu (same seed, same draws, up
+to the rounding of sums), and runs the step on torch's device `meta`, where a host read, a shape that depends on data
+or a tensor left on another device is an error, as in a capture.
 
 What differs from decode_cpu: a lane hears its own notes only (others come in with `begin(after=stream)`), of an onset
 of more than 48 notes the first 48 are looked at, and on CUDA matrices and activations are bf16, the rest fp32.
@@ -199,7 +200,7 @@ class Lanes:
 
     def floor(self) -> Floor:
         """Bytes of weights that a step reads, beside the speed at which the device copies a large block."""
-        block = torch.ones((1024 if self.device.type == "cuda" else 128) << 20, dtype=torch.uint8, device=self.device)
+        block = torch.ones((1024 if self.device.type == "cuda" else 64) << 20, dtype=torch.uint8, device=self.device)
         other = torch.empty_like(block)
         best = float("inf")
         for _ in range(10):

@@ -443,7 +443,7 @@ class Step:
         sounds = kind == NOTE
         kept = State(*(_where(sounds, new, old) for new, old in zip(fed, s, strict=True)))
         waits = torch.where(kind == REST, torch.maximum(s.earliest + 1, d.until), kept.earliest)
-        return kept._replace(earliest=waits, drawn=s.drawn + 1, done=done), told
+        return kept._replace(earliest=waits, drawn=s.drawn + (kind != DONE), done=done), told
 
     def _duration_class(self, ticks: Tensor) -> Tensor:
         """kernels.duration_of."""
