@@ -58,10 +58,10 @@ WINDOWS, REPLAY_WINDOWS, LENGTH = 8, 4, 128  # of a step: windows of the songs, 
 PEAK_RATE = 4e-4
 WARM_UP = 20
 AVERAGE_DECAY = 0.95
-LOOKS, PATIENCE = 12, 4  # looks at the held part in all; so many without a better one end the run
+LOOKS, PATIENCE = 12, 6  # looks at the held part in all; so many without a better one end the run
 LOOK_NOTES, MEASURED_NOTES = 12_000, 60_000  # of the held part, at most: at each look, and before and after
-SHARES = (0.4, 0.55, 0.7, 0.85, 1.0)  # of the tuned weights in the mix
-KEPT_GAIN = 0.9
+SHARES = (0.2, 0.4, 0.55, 0.7, 0.85, 1.0)  # of the tuned weights in the mix
+KEPT_GAIN, LEAST_GAIN = 0.9, 0.001  # share of the best gain; bits per note that are more than rounding
 REPLAY_NOTES, REPLAY_BATCHES = 200, 40
 REPLAY_WEIGHT = 1.0  # of a nat of divergence beside a nat of the songs
 CHECKPOINT_SECONDS = 20.0
@@ -273,7 +273,7 @@ def _learn(learner: _Learner, clock: _Clock, held: Sequence[Batch], steps: int |
     first, began, last_save = learner.step, time.monotonic(), time.monotonic()
     while True:
         done = max(clock.done(), learner.step / planned)
-        if done >= 1.0 or learner.step % look_every == 0:
+        if done >= 1.0 or (learner.step % look_every == 0 and learner.step > 0):
             learner.look(held)
         if done >= 1.0 or learner.step - learner.best_step >= PATIENCE * look_every:
             break
@@ -282,7 +282,9 @@ def _learn(learner: _Learner, clock: _Clock, held: Sequence[Batch], steps: int |
             last_save = time.monotonic()
         learner.learn(rate_at(PEAK_RATE, learner.step, WARM_UP, done))
         a_step = (time.monotonic() - began) / (learner.step - first)
-        what = f"step {learner.step} of {planned}, {learner.best_bits:.2f} bits a note"
+        what = f"step {learner.step} of {planned}"
+        if learner.best_step:
+            what += f", {learner.best_bits:.2f} bits a note"
         clock.say(what, done, a_step * (planned - learner.step) + clock.reserve)
 
 
@@ -437,7 +439,7 @@ def _mix(
     }
     bits = {share: _bits(MusicModel(card, mix), held) for share, mix in mixes.items()}
     gain = before - min(bits.values())
-    if gain <= 0:
+    if gain < LEAST_GAIN:
         return 0.0, old, min(bits.values())
     share = next(share for share in SHARES if before - bits[share] >= KEPT_GAIN * gain)
     return share, mixes[share], bits[share]
