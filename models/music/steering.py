@@ -32,7 +32,7 @@ from .corpus import estimate_key
 from .decode_cpu import Conditions, Limits, MusicModel, Rest
 from .figures import Excerpt, similarities
 from .harmony import ChordModel
-from .spreads import load_spreads, scene_named
+from .spreads import distance_to_real, load_spreads, scene_named
 from .spreads import measure as measure_figures
 
 __all__ = [
@@ -489,6 +489,24 @@ def _got_entropy(piece: Piece, _: float) -> float:
     return float(-(shares * np.log2(shares)).sum())
 
 
+def _tell_strength(brief: Brief, value: float, _: str) -> None:
+    """The strength itself, with what a band is usually told: key, density and a loudness."""
+    brief.key = Key(0, "major")
+    brief.conditions.set_key(brief.key)
+    brief.conditions.set_density(0.5)
+    brief.conditions.set_loudness(80.0)
+    brief.conditions.strength = value
+
+
+def _got_distance(piece: Piece, _: float) -> float:
+    """How far its figures lie outside the spread of real music of the style, form aside."""
+    scene = scene_named(piece.band.style)
+    assert scene is not None
+    reference = {key: np.array(share) for key, share in load_spreads()[scene.name]["histograms"].items()}
+    found = measure_figures(scene, excerpt(piece), reference)
+    return distance_to_real({key: value for key, value in found.items() if key not in FORM_FIGURES}, scene.name)
+
+
 def swing_of(notes: IntArray) -> float:
     """How late the second eighth of a quarter comes: 0 straight, 1 as the last of three. nan without any.
 
@@ -542,6 +560,9 @@ KNOBS: tuple[Knob, ...] = (
     Knob("temperature", "temperature", "bits of (part, interval, step)", (0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0),
          ("0.2", "0.4", "0.6", "0.8", "1", "1.3", "1.6", "2"), ("pop", "drums"), _tell_temperature, _got_entropy,
          "own", ways=STRENGTHS[:1], ordered=True),
+    Knob("price", "what strength costs", "sd outside the spread of real music", (1.0, 1.5, 2.0, 2.5, 3.0),
+         ("1", "1.5", "2", "2.5", "3"), ("pop", "piano", "chorale"), _tell_strength, _got_distance, "own",
+         ways=(Way("key, density, loudness told"),), ordered=True),
 )  # fmt: skip
 
 
@@ -569,11 +590,11 @@ def brief_of(knob: Knob, value: Any, way: Way, seed: int) -> Brief:
 
 
 def play(model: MusicModel, brief: Brief, seed: int, count: int = PIECE) -> Piece:
-    """`count` notes of this brief, or as many as begin in its bars. Where the next chord is not told, a note that
-    would begin under it is drawn again once it is there, as on stage."""
+    """`count` notes of this brief, or all that begin in its bars where it has any. Where the next chord is not told,
+    a note that would begin under it is drawn again once it is there, as on stage."""
     stream, rows = model.stream(seed), []
     conditions, limits, earliest = brief.conditions, brief.limits, 0
-    told = 1
+    count, told = 100 * brief.bars or count, 1
     if brief.blind:
         reveal(brief, told)
     for index in range(20 * count):
