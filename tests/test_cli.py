@@ -109,9 +109,9 @@ def readme_commands() -> list[str]:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
     lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
-    # measuring takes minutes; a foreign transport needs its own world, and Link would speak to the real network:
-    # tests/test_real_sync.py plays those two
-    elsewhere = (" bench ", " --sync jack", " --sync link")
+    # measuring and training take minutes, and data; a foreign transport needs its own world, and Link would speak to
+    # the real network: tests/test_real_sync.py plays those two
+    elsewhere = (" bench ", " train ", " --model mine", " figures ", " steering ", " --sync jack", " --sync link")
     return [line for line in lines if line.startswith("aigc-music") and not any(word in line for word in elsewhere)]
 
 
