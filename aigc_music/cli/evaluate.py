@@ -44,10 +44,12 @@ def music(path: Path, model: str, split: str, as_json: bool) -> None:
     click.echo(
         f"{figures['notes']:,} notes in {figures['songs']} songs, {figures['bits_per_second']:.1f} bits a second"
     )
-    click.echo(f"{'':16} {'blind':>7} {'told':>7} {'n-gram':>7} {'unigram':>8}   bits a note")
-    rows = {"all": figures, **figures["per_style"]}
-    for name, row in rows.items():
-        baselines = [row[key]["bits_per_note"] if key in row else None for key in ("ngram", "unigram")]
-        cells = [row["bits_per_note"], row["told_bits_per_note"], *baselines]
-        click.echo(f"{name:16} " + " ".join(f"{'-' if cell is None else f'{cell:.2f}':>7}" for cell in cells))
+    columns = ("blind", "told", "peer", "n-gram", "unigram")
+    click.echo(f"{'':24}" + "".join(f"{name:>8}" for name in columns) + "   bits a note")
+    for name, row in {"all": figures, **figures["per_set"], **figures["per_style"]}.items():
+        others = [row[key]["bits_per_note"] if key in row else None for key in ("peer", "ngram", "unigram")]
+        cells = [row["bits_per_note"], row.get("told_bits_per_note"), *others]
+        click.echo(f"{name:24}" + "".join(f"{'-' if cell is None else f'{cell:.2f}':>8}" for cell in cells))
     click.echo("blind: knows style, tempo and metre; told: key, chords, parts and density too, as when it plays live")
+    if any("peer" in row for row in figures["per_set"].values()):
+        click.echo("peer: MidiTok REMI + GPT-2 of our size, trained on the same songs (models/music/peers)")

@@ -89,7 +89,7 @@ def evaluate(
     Songs that near_duplicates.jsonl beside a set names are left out. Baselines are learned from the train part of
     the same set and left out where it has none. limit: at most so many notes a set (whole songs). Returns notes,
     bits_per_note, bits_per_second, structure_bits_per_note (part, delta and pitch), heads, per_set and per_style
-    with the same keys. UsageError when the part is empty.
+    with the same keys; a set's whole test part has the stored figures of a `peer` beside it. UsageError when the part is empty.
     """
     player = load_model(model) if isinstance(model, str) else model
     path = Path(path)
@@ -116,14 +116,26 @@ def evaluate(
             total.add(song, notes, bits)
     if not total.notes:
         raise UsageError(f"no songs in the {split!r} part of {str(path)!r}: choose train, valid, test or all")
+    per_set = {name: value.report() for name, value in sets.items()}
+    if split == "test" and limit is None:
+        for name, row in stored_peer().items():
+            if name in per_set:
+                per_set[name]["peer"] = row
     return (
         {"model": player.name, "split": split}
         | total.report()
-        | {
-            "per_set": {name: value.report() for name, value in sets.items()},
-            "per_style": {name: value.report() for name, value in styles.items()},
-        }
+        | {"per_set": per_set, "per_style": {name: value.report() for name, value in styles.items()}}
     )
+
+
+def stored_peer() -> dict[str, dict[str, float]]:
+    """What MidiTok and a GPT-2 of our size, trained here on the same songs, need on the test part of each set: the
+    measured result that ships (models/music/peers); nothing without it."""
+    from .peers.miditok_gpt2 import RESULT, peer_rows
+
+    if not RESULT.exists():
+        return {}
+    return {row["set"]: {key: row[key] for key in ("bits_per_note", "bits_per_second")} for row in peer_rows()}
 
 
 def whole(song: Song, options: WindowOptions) -> Batch:
