@@ -24,7 +24,7 @@ from aigc_music.generators.music.chart import whole_bars
 from aigc_music.generators.music.choir import VOICES
 from aigc_music.generators.music.chords import blues, diatonic, parse_chords, scale_under
 from aigc_music.generators.music.form import FAR, FORMS, check_form, groove_of, pointers_of, sections_of
-from aigc_music.generators.music.groove import swung
+from aigc_music.generators.music.groove import FILL_DRUMS, swung
 from aigc_music.generators.music.piece import MusicGenerator
 
 from .tiny_model import write_tiny
@@ -94,7 +94,8 @@ def test_a_song_comes_back_with_its_chords_and_says_where_its_sections_are(model
     score, generator = song(model, form="AABA", bars=32)
     assert [name for _, name in score.markers] == ["A", "A", "B", "A"]
     chords = [generator.chart.chord_at(bar * BAR) for bar in range(32)]
-    assert chords[0:8] == chords[8:16] and chords[0:6] == chords[24:30]
+    assert chords[0:8] == chords[8:16] == chords[24:32]
+    assert chords[-2:] == [Chord(7, 0), Chord(0, 0)]
     assert all(tuple(chord) in diatonic(Key.parse("C major")) for chord in chords)
 
 
@@ -170,6 +171,15 @@ def test_blues_has_its_twelve_bars(model: str) -> None:
 def test_chords_that_cannot_be_read_are_named(text: str) -> None:
     with pytest.raises(UsageError, match="chord"):
         parse_chords(text, whole_bars([(0, Metre())], 4 * BAR))
+
+
+def test_a_fill_is_played_on_drums_alone(model: str) -> None:
+    score, generator = song(model, style="rock", form="AABA", bars=32, ending=False)
+    assert [end // BAR for _, end in generator.chart.fills()] == [8, 16, 24, 32]
+    for begin, end in generator.chart.fills():
+        hits = {note.pitch for note in score.notes if note.channel == 9 and begin - 20 <= note.tick < end - 20}
+        assert hits <= set(FILL_DRUMS)
+    assert {note.pitch for note in score.notes if note.channel == 9} - set(FILL_DRUMS)
 
 
 def test_same_seed_same_song_and_the_stream_is_the_song(model: str) -> None:

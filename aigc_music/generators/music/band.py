@@ -36,7 +36,7 @@ EARLY = 20
 CUES: dict[int, float] = {
     PART_NAMES.index(name): bars for name, bars in (("melody", 2.0), ("bass", 1.0), ("keys", 1.0), ("inner", 2.0))
 }
-"""After so many bars of silence a part is called in."""
+"""After so many bars of silence a part is called in; more where little is to be played."""
 
 _KEPT = 512  # notes that can be taken back
 _ROLL = 30  # closest two hits of one drum, in ticks
@@ -255,10 +255,11 @@ class Lane:
     def _overdue(self, now: int, cues: Mapping[int, float]) -> tuple[int, int] | None:
         """The part that has been silent too long, by the most, and since when; None when there is none."""
         most, found, bar = 0, None, self.bar
+        patience = 1.0 if self.wishes is None else max(1.0, 4.0 ** (1.0 - 2.0 * self.wishes.notes))
         for part, bars in cues.items():
             if not self.limits.allowed >> part & 1:
                 continue
-            since = now - round(bars * bar)
+            since = now - round(patience * bars * bar)
             sounded = self.began - bar * 1000
             for past in reversed(self.past):
                 if past.part == part and past.end >= 0:

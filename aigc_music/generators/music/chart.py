@@ -18,7 +18,11 @@ from aigc_music.core.time import Metre
 from .band import Wishes
 from .chords import ChordAt, scale_under
 
-__all__ = ["Chart", "Played", "Pointer", "Span", "whole_bars"]
+__all__ = ["FILL", "Chart", "Played", "Pointer", "Span", "whole_bars"]
+
+
+FILL = 0.4
+"""A bar of drums that is to be like an earlier one by no more than this is a fill."""
 
 
 class Played(NamedTuple):
@@ -88,6 +92,15 @@ class Chart:
         """The chord in force at `tick`."""
         index = bisect_right(self.chords, tick, key=lambda row: row.tick) - 1
         return self.chords[index].chord if index >= 0 else Chord()
+
+    def fills(self) -> list[tuple[int, int]]:
+        """(from, to) of the drums' fills: the last half of every bar that is told to be unlike the one before."""
+        rows = []
+        for pointer in self.groove:
+            if pointer.bars_back and pointer.likeness <= FILL:
+                bar = self.metre_at(pointer.tick)[1].bar_ticks
+                rows.append((pointer.tick + bar // 2, pointer.tick + bar))
+        return rows
 
     def stretches(self) -> list[tuple[int, Wishes]]:
         """The wishes with the scale that each chord asks for: (tick, wishes), one row wherever they change."""

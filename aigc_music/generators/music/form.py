@@ -76,7 +76,7 @@ SHORT = 8  # pieces shorter than this are free where nobody asks for a form
 BLUES = 12
 FAR = 64  # bars beyond which the model was never taught to look back
 FILL_EVERY = 8  # bars, and at the end of every section
-STEADY, FILL = 0.8, 0.3  # likeness of a bar of drums to the one before: in the groove, in a fill
+STEADY, UNLIKE = 0.8, 0.3  # likeness of a bar of drums to the one before: in the groove, in a fill
 
 
 class Section(NamedTuple):
@@ -180,7 +180,7 @@ def groove_of(sections: list[Section], metre: Metre) -> list[Pointer]:
             at = section.first + bar
             fill = bar == section.bars - 1 or bar % FILL_EVERY == FILL_EVERY - 1
             if fill and at > 0:
-                rows.append(Pointer(at * ticks, 1, FILL))
+                rows.append(Pointer(at * ticks, 1, UNLIKE))
             elif section.back:
                 rows.append(Pointer(at * ticks, section.back, 0.9))
             elif bar:

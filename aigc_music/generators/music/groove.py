@@ -15,7 +15,7 @@ from bisect import bisect_right
 
 from aigc_music.core.time import TICKS_PER_QUARTER
 
-__all__ = ["LEAN", "SIXTEENTHS", "SWING", "in_pocket", "swung"]
+__all__ = ["FILL_DRUMS", "LEAN", "SIXTEENTHS", "SWING", "in_pocket", "swung"]
 
 LEAN = 15
 """Farthest lean from the grid in ticks: 16 ms at 120 bpm, what good drummers stay within."""
@@ -25,6 +25,9 @@ SWING: dict[str, float] = {"jazz": 1.0}
 
 SIXTEENTHS = frozenset({"funk", "hiphop", "soul", "afro"})
 """Styles that swing their sixteenths, the others their eighths."""
+
+FILL_DRUMS = (35, 36, 37, 38, 40, 41, 43, 45, 47, 48, 50)
+"""What a fill is played on: kick, snare and toms."""
 
 _GRID = sorted(
     {TICKS_PER_QUARTER * step // 4 for step in range(5)} | {TICKS_PER_QUARTER * step // 3 for step in range(4)}

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from heapq import heappop, heappush, merge
 from typing import NamedTuple
 
+from aigc_music.core.parts import DRUM_PITCHES
 from aigc_music.core.styles import STYLES, style_id
 from models.music.decode_cpu import CLOSE, OPEN, MusicModel, Rest
 
@@ -23,7 +24,7 @@ from .band import CUES, EARLY, Lane, lanes
 from .chart import Chart, Played
 from .choir import CHOIR_CUES, Choir
 from .ending import last_chord
-from .groove import SIXTEENTHS, swung
+from .groove import FILL_DRUMS, SIXTEENTHS, swung
 
 __all__ = ["perform"]
 
@@ -67,6 +68,8 @@ class _LanePlayer:
         self.pointers = chart.groove if lane.of_drums else chart.form
         self.events = deque(_events([note for note in chart.given if lane.owns(note.part)]))
         self.changes = deque(chart.stretches())
+        self.fills = chart.fills() if lane.of_drums else []
+        self.edges = deque(sorted({tick for fill in self.fills for tick in fill}))
         self.stop = chart.end if chart.finale is None else chart.finale
 
     def notes(self) -> Iterator[Played]:
@@ -75,7 +78,7 @@ class _LanePlayer:
         earliest = chart.begin
         while True:
             self._tell(earliest)
-            horizon = min([self.stop, *(tick for tick, _ in list(self.changes)[:1])])
+            horizon = min([self.stop, *(tick for tick, _ in list(self.changes)[:1]), *list(self.edges)[:1]])
             if (earliest >= self.stop - EARLY and chart.finale is not None) or earliest >= self.stop:
                 break
             note, until = self._draw(earliest)
@@ -124,6 +127,10 @@ class _LanePlayer:
         """Take in every change that has come by `tick`."""
         while self.changes and self.changes[0][0] - EARLY <= tick:
             self.lane.tell(self.changes.popleft()[1])
+        while self.edges and self.edges[0] - EARLY <= tick:
+            edge = self.edges.popleft()
+            filling = any(begin == edge for begin, _ in self.fills)
+            self.lane.limits.set_drum_map(FILL_DRUMS if filling else DRUM_PITCHES)
         self._turn(tick)
 
     def _turn(self, tick: int) -> None:

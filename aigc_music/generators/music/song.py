@@ -93,14 +93,10 @@ def _chords(request: MusicRequest, form: str, sections: list[Section], key: Key,
         return [] if finale is None else [ChordAt(finale, _tonic(key))]
     if form == "blues":
         chords = [chord for section in sections for chord in _blues_section(section, key)]
+        chords[-1] = chords[-1] if finale is None else blues(key, 1)[0]
     else:
-        chords = _drawn(request, sections, key)
-    if finale is not None:
-        dominant = Chord((key.tonic + _DOMINANT) % 12, 0)
-        if len(chords) > 2 and (form == "blues" or tuple(dominant) in diatonic(key)):
-            chords[-2] = dominant if form != "blues" else Chord(dominant.root, 6)
-        chords[-1] = Chord(key.tonic, 6) if form == "blues" and not key.is_minor else _tonic(key)
-    return [ChordAt(tick, chord) for (tick, _), chord in zip(bars, chords, strict=True)]
+        chords = _drawn(request, sections, key, finale is not None)
+    return [ChordAt(tick, chord, chord.root) for (tick, _), chord in zip(bars, chords, strict=True)]
 
 
 def _tonic(key: Key) -> Chord:
@@ -112,7 +108,10 @@ def _blues_section(section: Section, key: Key) -> list[Chord]:
     return blues(key, 12)[12 - section.bars :] if section.name != "blues" else blues(key, section.bars)
 
 
-def _drawn(request: MusicRequest, sections: list[Section], key: Key) -> list[Chord]:
+def _drawn(request: MusicRequest, sections: list[Section], key: Key, ends: bool) -> list[Chord]:
+    """Chords by section. The section with which the piece ends has its cadence whenever it comes."""
+    dominant = Chord((key.tonic + _DOMINANT) % 12, 0)
+    cadence = [dominant if tuple(dominant) in diatonic(key) else _tonic(key), _tonic(key)]
     model = ChordModel.load()
     chords: list[Chord] = []
     known: dict[str, list[Chord]] = {}
@@ -121,7 +120,10 @@ def _drawn(request: MusicRequest, sections: list[Section], key: Key) -> list[Cho
         if section.name not in known:
             # a theme begins a new thought on the tonic; what contrasts goes on from what came before
             history = chords[-4:] if section.name in ("B", "C", "bridge", "chorus", "ending") else []
-            known[section.name] = draw_bars(model, request.style or "pop", key, section.bars, history, rng)
+            drawn = draw_bars(model, request.style or "pop", key, section.bars, history, rng)
+            if ends and section.name == sections[-1].name:
+                drawn[-2:] = cadence[-len(drawn) :]
+            known[section.name] = drawn
         chords.extend(known[section.name][: section.bars])
     return chords
 
