@@ -89,7 +89,8 @@ def evaluate(
     Songs that near_duplicates.jsonl beside a set names are left out. Baselines are learned from the train part of
     the same set and left out where it has none. limit: at most so many notes a set (whole songs). Returns notes,
     bits_per_note, bits_per_second, structure_bits_per_note (part, delta and pitch), heads, per_set and per_style
-    with the same keys; a set's whole test part has the stored figures of a `peer` beside it. UsageError when the part is empty.
+    with the same keys; a set's whole test part has the stored figures of a `peer` beside it. UsageError when the part
+    is empty.
     """
     player = load_model(model) if isinstance(model, str) else model
     path = Path(path)
