@@ -120,6 +120,13 @@ def test_guidance_is_written_note_by_note() -> None:
     assert [tuple(row) for row in written.notes.tolist()] == notes_of(tiny_model(), told, 4, 20)
 
 
+@pytest.mark.parametrize("kind", ["transformer", "cnn"])
+def test_other_trunks_are_written_note_by_note(kind: str) -> None:
+    model = tiny_model(kind)
+    written = write_piece(model, Piece(4, *band(), notes=20))
+    assert [tuple(row) for row in written.notes.tolist()] == notes_of(model, band(), 4, 20)
+
+
 def test_a_piece_ends_before_its_tick_and_silence_ends_it_too() -> None:
     conditions, limits = band()
     full = write_piece(tiny_model(), Piece(2, conditions, limits, notes=100)).notes
@@ -333,6 +340,8 @@ def test_errors_of_lanes_say_what_to_do(torch: Any) -> None:
     if not torch.cuda.is_available():
         with pytest.raises(UsageError, match="no CUDA device"):
             Lanes(tiny_model(), 1, "cuda")
+    with pytest.raises(ModelError, match="'cnn'"):
+        Lanes(tiny_model("cnn"), 1)
     conditions = Conditions()
     conditions.strength = 2.0
     with pytest.raises(UsageError, match="guided=True"):
