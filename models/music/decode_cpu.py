@@ -68,7 +68,7 @@ SAMPLING: dict[str, dict[str, tuple[float, float]]] = {
         "duration": (0.95, 0.97),
     },
     "drums": {
-        "part": (1.0, 1.0), "delta": (0.7, 0.85), "micro": (0.9, 0.95), "pitch": (0.8, 0.9), "velocity": (0.9, 0.98),
+        "part": (1.0, 1.0), "delta": (0.8, 1.0), "micro": (0.9, 0.95), "pitch": (0.7, 0.85), "velocity": (1.0, 1.0),
         "duration": (0.9, 0.95),
     },
 }  # fmt: skip
