@@ -235,6 +235,8 @@ class Lane:
         self.limits.allow([part])
         drawn = self._sample(earliest, epoch)
         self.limits.allow(allowed)
+        # the last event must not be digested as if this part were the whole band: digest it again
+        self.stream.sample(self.conditions, self.limits, earliest, epoch, 0)
         if isinstance(drawn, Note):
             bars = (drawn.tick - max(earliest, self.stream.tick, silent_since)) // self.bar
             self.cue = drawn._replace(tick=drawn.tick - max(0, bars) * self.bar)

@@ -11,7 +11,7 @@ import numpy as np
 
 from aigc_music.core.parts import PART_NAMES
 from aigc_music.core.styles import STYLES, style_id
-from aigc_music.core.theory import Chord, Key
+from aigc_music.core.theory import CHROMATIC, Chord, Key
 from aigc_music.core.time import Metre
 from aigc_music.engine.requests import MusicRequest
 from models.music.harmony import ChordModel
@@ -19,10 +19,15 @@ from models.music.harmony import ChordModel
 from .band import Wishes
 from .chart import Chart, Span, whole_bars
 from .chords import ChordAt, blues, diatonic, draw_bars, parse_chords
-from .form import Section, groove_of, pointers_of, sections_of, usual_form
+from .form import Section, groove_of, likeness_of, pointers_of, sections_of, usual_form
 from .groove import SWING
 
 __all__ = ["UNSAID_CHORDS", "energy_of", "song_chart", "swing_of", "wishes_of"]
+
+CHROMATIC_STYLES = frozenset(
+    {"jazz", "chorale", "art_song", "classical", "romantic", "baroque", "quartet", "ragtime"}
+)
+"""Styles whose real pieces leave the key for one note in ten: there the key is told and not forced."""
 
 UNSAID_CHORDS = frozenset({"chorale", "hymn"})
 """Styles whose chords change with every beat: the model finds them as it goes."""
@@ -36,8 +41,13 @@ def wishes_of(request: MusicRequest, parts: frozenset[int], given: frozenset[int
     return Wishes(
         request.style, Key.parse(request.key), request.bpm, parts, given, request.density, request.temperature,
         request.energy, request.register, request.polyphony, request.loudness, request.strength,
-        longest_copy=request.longest_copy,
+        longest_copy=request.longest_copy, scale=CHROMATIC if leaves_key(request) else None,
     )  # fmt: skip
+
+
+def leaves_key(request: MusicRequest) -> bool:
+    """Whether notes outside the key may come."""
+    return request.style in CHROMATIC_STYLES if request.accidentals is None else request.accidentals
 
 
 def swing_of(request: MusicRequest) -> float:
@@ -75,8 +85,8 @@ def song_chart(request: MusicRequest, parts: frozenset[int]) -> Chart:
         end=end,
         spans=spans,
         chords=_chords(request, form, sections, wishes.key, finale),
-        form=pointers_of(sections, metre),
-        groove=groove_of(sections, metre),
+        form=pointers_of(sections, metre, likeness_of(request.style)),
+        groove=groove_of(sections, metre, STYLES[style_id(wishes.style)].groove),
         finale=finale,
         choir=request.style in ("chorale", "hymn"),
         swing=swing_of(request),
