@@ -71,7 +71,7 @@ def command(
         briefs[scene.name] = [
             (folder / f"{number:04}.mid", {
                 "style": scene.style, "key": like.key, "bpm": like.bpm, "bars": scene.bars, "metre": like.metre,
-                "model": model, "seed": seed + number,
+                "model": model, "seed": seed + number, "ending": False,  # the real ones are cut from the middle
             })
             for number in range(count)
             for like in (real[scene.name][number % len(real[scene.name])],)

@@ -52,6 +52,9 @@ def command() -> None:
 @click.option("--register", type=float, help="Mean pitch as a MIDI note number, 24..100.")
 @click.option("--polyphony", type=float, help="Notes at once, 0.5..8.")
 @click.option("--loudness", type=float, help="Mean velocity, 1..127.")
+@click.option("--accidentals/--no-accidentals", default=None, help="Whether notes outside the key may come.")
+@click.option("--longest-copy", type=int, default=16, show_default=True,
+              help="No phrase of a training song with more notes, 12..63.")  # fmt: skip
 @click.option("--swing", type=float, help="0 straight .. 1 triplets. [default: as the style has it]")
 @click.option("--strength", type=float, default=1.0, show_default=True, help="How much wishes are stressed, 1..3.")
 @click.option("--temperature", type=float, default=1.0, show_default=True, help="How daring, 0.2..2.")

@@ -29,6 +29,9 @@ def command(as_json: bool) -> None:
         click.echo(f"  {card.get('description', '')}")
         size = f"{card.get('parameters', 0):,} parameters, {card.get('network', '?')}, {card.get('date', '?')}"
         click.echo(f"  {size}\n  licence: {card.get('licence', 'not stated')}")
+        if tuned := card.get("figures", {}).get("tuning"):
+            before, after = tuned["bits_per_note_before"], tuned["bits_per_note_after"]
+            click.echo(f"  tuned: {before:.2f} -> {after:.2f} bits a note on {len(tuned['held_songs'])} held songs")
         scores = card.get("figures", {}).get("test_bits", {}).get("per_set", {})
         rows = {data["set"]: data["licence"] for data in card.get("data", [])}
         if rows:

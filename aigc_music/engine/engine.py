@@ -36,8 +36,8 @@ class Artifact:
 class Result:
     """What came of a request.
 
-    request: what was made, with all that had been left open decided. score: the music itself. `save` writes it and adds
-    an Artifact.
+    request: what was made, with all that had been left open decided. score: the music itself. `save` writes it and
+    adds an Artifact.
     """
 
     request: MusicRequest

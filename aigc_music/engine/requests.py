@@ -59,7 +59,8 @@ class MusicRequest:
     density 0..1; temperature 0.2..2; energy 0..1; register: mean pitch; polyphony: notes at once; loudness: mean
     velocity 1..127; swing 0..1 (1 = triplets); each None = as the style and form have it. strength 1..3: how much the
     conditions are stressed, 1 = as learned. longest_copy 12..63: no phrase of a training song with more
-    notes is played; None = any. seed: None draws one, which is then kept in the request.
+    notes is played; None = any. accidentals: whether notes outside the key may come; None = as the style has it.
+    seed: None draws one, which is then kept in the request.
     """
 
     style: str | None = None
@@ -86,6 +87,7 @@ class MusicRequest:
     swing: float | None = None
     strength: float = 1.0
     longest_copy: int | None = 16
+    accidentals: bool | None = None
 
     def __post_init__(self) -> None:
         self._set("task", choose("task", self.task, TASKS))

@@ -64,7 +64,7 @@ SAMPLING: dict[str, dict[str, tuple[float, float]]] = {
         "duration": (0.95, 0.97),
     },
     "written": {
-        "part": (1.0, 1.0), "delta": (0.8, 0.9), "micro": (0.5, 0.8), "pitch": (0.9, 0.95), "velocity": (0.8, 0.95),
+        "part": (1.0, 1.0), "delta": (0.8, 0.9), "micro": (0.5, 0.8), "pitch": (1.0, 0.97), "velocity": (0.8, 0.95),
         "duration": (0.95, 0.97),
     },
     "drums": {

@@ -198,7 +198,7 @@ def groove_of(sections: list[Section], metre: Metre, groove: str = "") -> list[P
             if fill and at > 0:
                 rows.append(Pointer(at * ticks, 1, UNLIKE))
             elif section.back:
-                rows.append(Pointer(at * ticks, section.back, 0.9))
+                rows.append(Pointer(at * ticks, section.back, steady))
             elif bar:
                 rows.append(Pointer(at * ticks, 2 if bar % FILL_EVERY == 0 else 1, steady))
             else:

@@ -2,8 +2,8 @@
 
 Drums lean before or behind the beat like a player's, but never walk away from it: the drum set that the model
 learned from is played by hand, and a model that hears only its own hits can take one early hit for a new place of
-the beat and rush from then on. So each hit is drawn back half way to the nearest sixteenth or triplet, and what the
-model hears of itself is the hit that was played.
+the beat and rush from then on. So each hit is drawn back a third of the way to the nearest sixteenth or triplet, and
+what the model hears of itself is the hit that was played.
 
 Swing moves the off-beats later as notes leave, so it is exact; what the model hears of itself stays straight.
 Triplets are at home already and stay.
@@ -17,8 +17,9 @@ from aigc_music.core.time import TICKS_PER_QUARTER
 
 __all__ = ["FILL_DRUMS", "LEAN", "SIXTEENTHS", "SWING", "in_pocket", "swung"]
 
-LEAN = 15
-"""Farthest lean from the grid in ticks: 16 ms at 120 bpm, what good drummers stay within."""
+LEAN = 25
+"""Farthest lean from the grid in ticks: 26 ms at 120 bpm. The drummers of the training set spread by 18 (standard
+deviation), most of them a little ahead."""
 
 SWING: dict[str, float] = {"jazz": 1.0}
 """How much a style swings where nobody says."""
@@ -39,7 +40,7 @@ def in_pocket(tick: int) -> int:
     """Where a hit that was meant for `tick` is played: at most LEAN ticks from a sixteenth or triplet."""
     beat, inside = divmod(tick, TICKS_PER_QUARTER)
     place = _GRID[bisect_right(_BORDERS, inside)]
-    lean = max(-LEAN, min(LEAN, (inside - place) // 2))
+    lean = max(-LEAN, min(LEAN, (inside - place) * 2 // 3))
     return beat * TICKS_PER_QUARTER + place + lean
 
 

@@ -151,10 +151,15 @@ class _LanePlayer:
         if isinstance(drawn, Rest):
             return None, drawn.until_tick
         tick = lane.place(drawn, earliest)
+        if not lane.past and not self.events:  # a band that plays from nothing begins on the first beat
+            tick = min(tick, earliest)
         return Played(tick, drawn.part, drawn.pitch, drawn.velocity, drawn.duration), tick
 
     def _calm(self, tick: int) -> float:
-        """Factor on the temperature: what is to be the same again leaves less to chance."""
+        """Factor on the temperature: what is to be the same again leaves less to chance. Not for drums: they come back
+        by themselves, and a drummer's touch is never the same."""
+        if self.lane.of_drums:
+            return 1.0
         index = bisect_right(self.pointers, tick, key=lambda row: row.tick) - 1
         likeness = self.pointers[index].likeness if index >= 0 and self.pointers[index].bars_back else 0.0
         return next((factor for least, factor in _CALM if likeness >= least), 1.0)
