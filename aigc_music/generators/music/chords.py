@@ -112,15 +112,16 @@ def blues(key: Key, bars: int) -> list[Chord]:
 
 
 def draw_bars(
-    model: ChordModel, style: str, key: Key, bars: int, history: Sequence[Chord], rng: np.random.Generator
-) -> list[Chord]:
-    """A chord a bar, in the key, drawn from the habits of the style; a piece begins on its tonic."""
-    allowed = diatonic(key)
+    model: ChordModel, style: str, key: Key, bars: int, history: Sequence[Chord], rng: np.random.Generator,
+    inside: bool = True,
+) -> list[Chord]:  # fmt: skip
+    """A chord a bar drawn from the habits of the style; a piece begins on its tonic. inside: chords of the key alone."""
+    allowed = diatonic(key) if inside else None
     tonic = Chord(key.tonic, int(key.is_minor))
     chords = list(history)
     for _ in range(bars):
         uniform = float(rng.random())
-        begins = not chords and tonic in allowed
+        begins = not chords and tuple(tonic) in diatonic(key)
         chords.append(tonic if begins else Chord(*model.next(style, key, chords[-4:], uniform, allowed)))
     return chords[len(history) :]
 

@@ -130,7 +130,9 @@ def _drawn(request: MusicRequest, sections: list[Section], key: Key, ends: bool)
         if section.name not in known:
             # a theme begins a new thought on the tonic; what contrasts goes on from what came before
             history = chords[-4:] if section.name in ("B", "C", "bridge", "chorus", "ending") else []
-            drawn = draw_bars(model, request.style or "pop", key, section.bars, history, rng)
+            drawn = draw_bars(
+                model, request.style or "pop", key, section.bars, history, rng, inside=not leaves_key(request)
+            )
             if ends and section.name == sections[-1].name:
                 drawn[-2:] = cadence[-len(drawn) :]
             known[section.name] = drawn
