@@ -115,7 +115,7 @@ def draw_bars(
     model: ChordModel, style: str, key: Key, bars: int, history: Sequence[Chord], rng: np.random.Generator,
     inside: bool = True,
 ) -> list[Chord]:  # fmt: skip
-    """A chord a bar drawn from the habits of the style; a piece begins on its tonic. inside: chords of the key alone."""
+    """A chord a bar, from the habits of the style; a piece begins on its tonic. inside: chords of the key alone."""
     allowed = diatonic(key) if inside else None
     tonic = Chord(key.tonic, int(key.is_minor))
     chords = list(history)

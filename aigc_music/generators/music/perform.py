@@ -156,8 +156,10 @@ class _LanePlayer:
         return Played(tick, drawn.part, drawn.pitch, drawn.velocity, drawn.duration), tick
 
     def _calm(self, tick: int) -> float:
-        """Factor on the temperature: what is to be the same again leaves less to chance. Not for drums: they come back
-        by themselves, and a drummer's touch is never the same."""
+        """Factor on the temperature: what is to be the same again leaves less to chance.
+
+        Not for drums: they come back by themselves, and a drummer's touch is never the same.
+        """
         if self.lane.of_drums:
             return 1.0
         index = bisect_right(self.pointers, tick, key=lambda row: row.tick) - 1
