@@ -29,8 +29,8 @@ ALLOWED: dict[str, set[str]] = {
 }  # fmt: skip
 HEAVY = {"torch", "numba", "numpy", "rtmidi", "sounddevice", "pretty_midi"}
 TORCH_PLACES = (
-    "models.music.networks", "models.music.train", "models.music.tune", "models.music.published", "models.music.peers",
-    "models.music.decode_gpu",
+    "models.music.networks", "models.music.train", "models.music.tune", "models.music.published",
+    "models.music.peers", "models.music.decode_gpu",
 )  # fmt: skip
 
 

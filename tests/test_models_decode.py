@@ -212,8 +212,8 @@ def test_the_user_temperature_narrows_the_draw() -> None:
 
 
 def test_the_stream_sees_what_training_saw() -> None:
-    """Feeding a song note by note asks the network what the rows of a training window ask: every class of every event,
-    and what the memory says of every note that comes."""
+    """Feeding a song note by note asks the network what the rows of a training window ask: every class of every
+    event, and what the memory says of every note that comes."""
     model = tiny_model(exact=True)
     song = make_song(6, 120)
     song.notes[60:, 0] = song.notes[:60, 0] + 8 * 1920  # something to remember

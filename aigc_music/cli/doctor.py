@@ -100,7 +100,7 @@ def _sound() -> list[Check]:
 
 
 def _places() -> list[Check]:
-    from aigc_music.live.performance import state_folder
+    from aigc_music.core.folders import state_folder
 
     folder = state_folder()
     try:

@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc_music.core.errors import FileError, UsageError
+from aigc_music.core.folders import data_folder
 from aigc_music.core.notes import Score
 
 from .traits import TRAITS, Trait, fingerprint, traits
@@ -89,13 +90,8 @@ _TEMPERATURE = Trait("temperature", 0.15, "tamer", "more daring")
 
 
 def ratings_path() -> Path:
-    """The file of ratings, which may not exist yet (in AIGC_MUSIC_HOME, else the platform's place for user data)."""
-    given = os.environ.get("AIGC_MUSIC_HOME")
-    if given:
-        return Path(given) / "ratings.jsonl"
-    from platformdirs import user_data_path
-
-    return user_data_path("aigc-music") / "ratings.jsonl"
+    """The file of ratings, which may not exist yet."""
+    return data_folder() / "ratings.jsonl"
 
 
 @dataclass(frozen=True, slots=True)

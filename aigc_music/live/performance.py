@@ -9,13 +9,11 @@ Threading model: one thread of the face; nothing here blocks longer than the `ti
 from __future__ import annotations
 
 import contextlib
-import os
 import select
 import subprocess
 import sys
 import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aigc_music.core.errors import AigcMusicError, UsageError
@@ -25,17 +23,7 @@ from bridge.wire import Lines, encode
 if TYPE_CHECKING:
     from .verdicts import Verdicts
 
-__all__ = ["Performance", "model_command", "state_folder"]
-
-
-def state_folder() -> Path:
-    """Where journals and settings live (AIGC_MUSIC_HOME, else the platform's place for a program's state)."""
-    given = os.environ.get("AIGC_MUSIC_HOME")
-    if given:
-        return Path(given)
-    from platformdirs import user_state_path
-
-    return user_state_path("aigc-music")
+__all__ = ["Performance", "model_command"]
 
 
 def model_command(model: str) -> list[str]:

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aigc_music.core.controls import CONTROLS
+from aigc_music.core.folders import state_folder
 from aigc_music.files.atomic import atomic_write
-
-from .performance import state_folder
 
 __all__ = ["Settings"]
 

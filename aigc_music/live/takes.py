@@ -7,12 +7,11 @@ import time
 from pathlib import Path
 
 from aigc_music.core.errors import FileError
+from aigc_music.core.folders import state_folder
 from aigc_music.core.notes import Score
 from aigc_music.files.atomic import atomic_write
 from aigc_music.files.midi import write_score
 from bridge.journal import read_journal, score_of, unfinished
-
-from .performance import state_folder
 
 __all__ = ["Takes"]
 

@@ -105,7 +105,7 @@ NEVER = np.float32(-1e30)
 
 
 class Heads(NamedTuple):
-    """The embedding and the heads. Matrices are (rows, columns) int8 or fp32 with a scale per row; tables are fp32."""
+    """The embedding and the heads. Matrices are (rows, columns) int8 or fp32, a scale per row; tables are fp32."""
 
     embedding: Any  # (classes, E)
     hidden: Any  # per head (width, H)
@@ -286,7 +286,9 @@ def look(conditions, chords, form, unit, at):  # type: ignore[no-untyped-def]
         if 0 <= unit <= conditions[C_END]:
             bar = length * conditions[C_BEATS]
             left = (conditions[C_END] - (unit - inside % bar)) // bar
-            at[P_LEFT] = 1 if left < 1 else 2 if left < 2 else 3 if left < 4 else 4 if left < 8 else 5 if left < 16 else 6
+            at[P_LEFT] = (
+                1 if left < 1 else 2 if left < 2 else 3 if left < 4 else 4 if left < 8 else 5 if left < 16 else 6
+            )
     tick = unit * UNIT + UNIT // 2
     for i in range(P_ROOT, P_NEXT + 3):
         at[i] = 0
@@ -450,7 +452,10 @@ def free_at(cells, part, voices, tick):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def draw(w, b, top, plain, strength, cells, memory, conditions, chords, form, sampling, limits, drum_map, earliest, seed, epoch, index):  # type: ignore[no-untyped-def]
+def draw(  # type: ignore[no-untyped-def]
+    w, b, top, plain, strength, cells, memory, conditions, chords, form, sampling, limits, drum_map, earliest, seed,
+    epoch, index,
+):  # fmt: skip
     """Decide the next own note, after the trunk has digested the last event. top, plain (H,): its output, and its
     output with less said, which counts where strength is not 1. sampling (2, 6, 2) fp32: temperature and top-p per
     head, for pitched parts and for drums; limits (PARTS, 7).

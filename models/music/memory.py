@@ -138,8 +138,9 @@ def trace_window(events, first, own, bars, pointers, goals, blank, recalled, pit
     """Everything the memory says along a training window.
 
     events (n, 7): rows of windows.song_events; from row `first` on they are the window (row `first` is START), those
-    before it are the past. bars, pointers (T, 2): units of a bar and pointer in bars, at each event and at its target.
-    goals (T, 3): unit, part and lowest pitch of each target. blank: nothing is remembered. recalled (T, 11), pitches and lengths (T, 5) are written.
+    before it are the past. bars, pointers (T, 2): units of a bar and pointer in bars, at each event and its target.
+    goals (T, 3): unit, part and lowest pitch of each target. blank: nothing is remembered. recalled (T, 11), pitches
+    and lengths (T, 5) are written.
     """
     memory = np.zeros((CAPACITY, 4), np.int32)
     trace = np.zeros(TRACE, np.int64)

@@ -132,7 +132,11 @@ FAR_DELTA, NO_DELTA = LINEAR + 1, LINEAR + 2
 MATCHES = 5  # how long the same way has gone on, see memory.match_class
 
 MEMORIES: tuple[tuple[str, int], ...] = (
-    *((f"{kind}_{source}", size) for source in range(SOURCES) for kind, size in (("part", PARTS + 1), ("delta", LINEAR + 3))),
+    *(
+        (f"{kind}_{source}", size)
+        for source in range(SOURCES)
+        for kind, size in (("part", PARTS + 1), ("delta", LINEAR + 3))
+    ),
     ("match", MATCHES),
 )  # fmt: skip
 """What came next in each earlier place: its part, and how far off it would be now."""

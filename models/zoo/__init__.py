@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from aigc_music.core.errors import ModelError, UsageError
+from aigc_music.core.folders import data_folder
 
 __all__ = ["cards", "find", "new_model", "own_models"]
 
@@ -20,13 +21,8 @@ _SHIPPED = Path(__file__).parent
 
 
 def own_models() -> Path:
-    """Folder of the user's own models, which may not exist yet (in AIGC_MUSIC_HOME, else the platform's place)."""
-    given = os.environ.get("AIGC_MUSIC_HOME")
-    if given:
-        return Path(given) / "models"
-    from platformdirs import user_data_path
-
-    return user_data_path("aigc-music") / "models"
+    """Folder of the user's own models, which may not exist yet."""
+    return data_folder() / "models"
 
 
 def new_model(name: str, *, replace: bool = False) -> Path:
