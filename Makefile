@@ -26,10 +26,11 @@ types: setup-test  ## mypy only
 unit: setup-test  ## tests without foreign programs
 	$(BIN)/python -m pytest -m "not real"
 
-bench: setup  ## measure decoding, jitter and the synth on this machine
+bench: setup  ## measure decoding, jitter, the synth and batches on this machine
 	$(BIN)/aigc-music bench decode
 	$(BIN)/aigc-music bench jitter
 	$(BIN)/aigc-music bench synth
+	$(BIN)/aigc-music bench batch
 
 picture: setup  ## draw the README's picture again, with the program itself
 	$(BIN)/python -m aigc_music.live.picture aigc_music/live/live.svg
@@ -49,7 +50,7 @@ setup-test: $(BIN)/.ready-test
 $(BIN)/.ready-test: pyproject.toml $(BIN)/.ready
 	@sh .ci/system-packages test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,peers,test]'
 	@touch $@
 
 clean:  ## remove the environment and caches
