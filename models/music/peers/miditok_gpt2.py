@@ -709,8 +709,8 @@ def time_per_note(
 RESULT = Path(__file__).with_suffix(".json")
 """The measured result of the run that our model is compared with.
 
-Its core was shared: a CPU second trained 1,900 tokens, where a quiet core trained 3,600. Compare with a run of ours on
-an equally busy core, or train both again on a quiet one."""
+Its core was shared: a CPU second trained 1,900 tokens, where a quiet core trained 3,600. Compare with a run of ours
+on an equally busy core, or train both again on a quiet one."""
 
 
 def peer_rows(path: str | Path = RESULT) -> list[dict[str, Any]]:
