@@ -75,7 +75,7 @@ class ChordModel:
 
         history: the last chords, (root, quality), newest last, may be empty. allowed: the only chords to choose from.
         """
-        weights = self._distribution(style, key, history)
+        weights = self.distribution(style, key, history)
         permitted = _states(allowed, key.tonic)
         if permitted is not None:
             weights = np.where(permitted, weights, 0.0)
@@ -102,11 +102,11 @@ class ChordModel:
         if heard.sum() <= 0:
             return previous_chord if known else (key.tonic, int(key.is_minor))
         heard = np.roll(heard / heard.sum(), -key.tonic)
-        score = SHARPNESS * (_profiles() @ heard) + np.log(
-            self._distribution(style, key, [previous_chord] if known else [])
+        score = SHARPNESS * (profiles() @ heard) + np.log(
+            self.distribution(style, key, [previous_chord] if known else [])
         )
         if known:
-            score[_state(previous_chord, key.tonic)] += STAY
+            score[state_of(previous_chord, key.tonic)] += STAY
         permitted = _states(allowed, key.tonic)
         if permitted is not None:
             score = np.where(permitted, score, -np.inf)
@@ -114,9 +114,9 @@ class ChordModel:
             return previous_chord if known else (key.tonic, int(key.is_minor))
         return _chord(int(np.argmax(score)), key.tonic)
 
-    def _distribution(self, style: str, key: Key, history: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+    def distribution(self, style: str, key: Key, history: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
         table = self._tables[f"{FAMILIES.get(style, 'general')}/{'minor' if key.is_minor else 'major'}"]
-        past = tuple(_state(chord, key.tonic) for chord in history[-2:] if chord[1] < NO_CHORD)
+        past = tuple(state_of(chord, key.tonic) for chord in history[-2:] if chord[1] < NO_CHORD)
         return table.distribution(past)
 
 
@@ -145,7 +145,7 @@ class _Table:
         return result
 
 
-def _state(chord: tuple[int, int], tonic: int) -> int:
+def state_of(chord: tuple[int, int], tonic: int) -> int:
     return (chord[0] - tonic) % 12 * QUALITIES + chord[1]
 
 
@@ -157,12 +157,12 @@ def _states(allowed: Collection[tuple[int, int]] | None, tonic: int) -> NDArray[
     if not allowed:
         return None
     mask = np.zeros(STATES, dtype=bool)
-    mask[[_state(chord, tonic) for chord in allowed if chord[1] < NO_CHORD]] = True
+    mask[[state_of(chord, tonic) for chord in allowed if chord[1] < NO_CHORD]] = True
     return mask
 
 
 @lru_cache(maxsize=1)
-def _profiles() -> NDArray[np.float64]:
+def profiles() -> NDArray[np.float64]:
     """Log of the pitch-class profile of every state, the best note at 0: chord tones by place, the rest small."""
     result = np.full((STATES, 12), math.log(_OUTSIDE))
     for root in range(12):
@@ -218,7 +218,7 @@ def _bars(song: Song) -> list[int | None]:
     for begin in range(max(start, int(song.chords[0, 0]) // bar * bar), end, bar):
         overlap = np.minimum(edges[1:], begin + bar) - np.maximum(edges[:-1], begin)
         root, quality = song.chords[int(np.argmax(overlap)), 1:]
-        result.append(_state((int(root), int(quality)), song.key_root) if quality < NO_CHORD else None)
+        result.append(state_of((int(root), int(quality)), song.key_root) if quality < NO_CHORD else None)
     return result
 
 

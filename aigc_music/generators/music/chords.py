@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from aigc_music.core.errors import UsageError
 from aigc_music.core.theory import CHORD_QUALITIES, NO_CHORD, NO_ROOT, Chord, Key
 from aigc_music.core.time import Metre
-from models.music.harmony import FAMILIES, SHARPNESS, ChordModel, _profiles, _state
+from models.music.harmony import FAMILIES, SHARPNESS, ChordModel, profiles, state_of
 
 __all__ = ["ChordAt", "blues", "chords_under", "diatonic", "draw_bars", "parse_chords", "scale_under"]
 
@@ -137,11 +137,11 @@ def chords_under(
     rich = FAMILIES.get(style) == "jazz"
     states = sorted(state for state in diatonic(key) if rich or state[1] in _PLAIN)
     sung = _weights(notes, [tick for tick, _ in slots], end)
-    rows = [_state(state, key.tonic) for state in states]
-    tones = np.roll(_profiles()[rows], key.tonic, axis=1)
-    habit = np.log(np.array([model._distribution(style, key, [state])[rows] for state in states]))
+    rows = [state_of(state, key.tonic) for state in states]
+    tones = np.roll(profiles()[rows], key.tonic, axis=1)
+    habit = np.log(np.array([model.distribution(style, key, [state])[rows] for state in states]))
     tonic = np.array([state[0] == key.tonic and state[1] in (0, 1) for state in states])
-    score = np.log(model._distribution(style, key, [])[rows]) + _LAST_TONIC * tonic
+    score = np.log(model.distribution(style, key, [])[rows]) + _LAST_TONIC * tonic
     back: list[NDArray[np.integer]] = []
     for index, (_, on_bar) in enumerate(slots):
         if index:

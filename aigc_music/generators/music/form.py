@@ -77,7 +77,7 @@ ANSWERS: dict[int, tuple[tuple[int, int, int, float], ...]] = {
 LITERAL: dict[str, float] = {"folk": 1.0, "carol": 1.0, "ragtime": 0.9, "pop": 0.8, "jazz": 0.6}
 """How literally a style repeats itself, as a factor on the likeness above; the others stand in the middle. Measured:
 the bars of real folk tunes come back as they were (likeness .74), those of jazz tunes and art songs do not (.36)."""
-_MIDDLE = 0.7
+_MIDDLE = 0.6
 
 SECTION = 8  # bars a section has at most
 SHORT = 16  # pieces shorter than this are free where nobody asks for a form

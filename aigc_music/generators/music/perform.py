@@ -28,7 +28,7 @@ from .groove import FILL_DRUMS, SIXTEENTHS, swung
 
 __all__ = ["perform"]
 
-_CALM = ((0.85, 0.7), (0.65, 0.85))  # likeness to an earlier bar from which on -> factor on the temperature
+_CALM = ((0.85, 0.3), (0.65, 0.6))  # likeness to an earlier bar from which on -> factor on the temperature
 
 
 class _Event(NamedTuple):
