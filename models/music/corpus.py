@@ -240,17 +240,18 @@ def split_bass(block: IntArray) -> IntArray:
 
 # -- estimates ---------------------------------------------------------------------------------------------------
 
-MAJOR_PROFILE = np.array(
-    [6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88]
-)  # Krumhansl and Kessler 1982
-MINOR_PROFILE = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
+KEY_PROFILES: tuple[NDArray[np.float64], NDArray[np.float64]] = (
+    np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88]),
+    np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17]),
+)
+"""How well each step fits a major and a minor key (Krumhansl and Kessler 1982)."""
 
 
 def estimate_key(notes: IntArray) -> tuple[int, bool]:
     """(root, minor) whose Krumhansl profile correlates best with the time that each pitch class sounds."""
     weights = np.bincount(notes[:, 2] % 12, weights=np.minimum(notes[:, 4], 4 * TICKS_PER_QUARTER), minlength=12)
     scores = [
-        np.corrcoef(weights, np.roll(profile, root))[0, 1] for profile in (MAJOR_PROFILE, MINOR_PROFILE) for root in range(12)
+        np.corrcoef(weights, np.roll(profile, root))[0, 1] for profile in KEY_PROFILES for root in range(12)
     ]
     best = int(np.argmax(np.nan_to_num(scores)))
     return best % 12, best >= 12

@@ -21,7 +21,7 @@ from aigc_music.core.styles import STYLE_NAMES
 from aigc_music.core.theory import NO_CHORD, Chord, Key
 from aigc_music.core.time import TICKS_PER_QUARTER, Metre
 from aigc_music.files.midi import read_score
-from models.music.corpus import BASS, KEYS, MAJOR_PROFILE, MELODY, MINOR_PROFILE, Song, assign_parts, song_of_score
+from models.music.corpus import BASS, KEYS, MELODY, Song, assign_parts, song_of_score
 from models.music.harmony import ChordModel
 from models.music.windows import bar_likeness, chord_basses, unit_table
 
@@ -167,7 +167,7 @@ def _key_of(score: Score, song: Song) -> Key:
             return key
     weights = np.bincount(pitches % 12, weights=np.minimum(notes[:, 4], 4 * TICKS_PER_QUARTER), minlength=12)
     likely = np.array(
-        [np.corrcoef(weights, np.roll(profile, root))[0, 1] for profile in (MAJOR_PROFILE, MINOR_PROFILE) for root in range(12)]
+        [np.corrcoef(weights, np.roll(profile, root))[0, 1] for profile in KEY_PROFILES for root in range(12)]
     )
     last = int(notes[notes[:, 0] == notes[-1, 0], 2].min()) % 12
     likely[[last, last + 12]] += _HOME
