@@ -21,7 +21,7 @@ from aigc_music.core.styles import STYLE_NAMES
 from aigc_music.core.theory import NO_CHORD, Chord, Key
 from aigc_music.core.time import TICKS_PER_QUARTER, Metre
 from aigc_music.files.midi import read_score
-from models.music.corpus import BASS, KEYS, MELODY, Song, assign_parts, song_of_score
+from models.music.corpus import BASS, KEY_PROFILES, KEYS, MELODY, Song, assign_parts, song_of_score
 from models.music.harmony import ChordModel
 from models.music.windows import bar_likeness, chord_basses, unit_table
 

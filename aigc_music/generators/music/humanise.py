@@ -9,10 +9,10 @@ Threads: one. Realtime-safe: no.
 from __future__ import annotations
 
 from models.music.decode_cpu import MusicModel
+from models.music.touch import touch
 
 from .band import lanes
 from .chart import Chart, Played
-from .touch import touch
 
 __all__ = ["humanised"]
 

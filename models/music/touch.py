@@ -8,21 +8,34 @@ Threads: one per stream. Realtime-safe: no (a dozen calls into compiled code a n
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from aigc_music.core.parts import DRUMS
-from models.music import kernels
-from models.music import representation as rep
-from models.music.decode_cpu import Conditions, Limits, Stream
-from models.music.memory import echoes, set_shifts
 
-from .chart import Played
+from . import kernels
+from . import representation as rep
+from .decode_cpu import Conditions, Limits, Stream
+from .memory import echoes, set_shifts
 
-__all__ = ["touch"]
+__all__ = ["Placed", "touch"]
+
+
+class Placed(Protocol):
+    """What is fixed of a note: tick near its grid place, part and pitch."""
+
+    @property
+    def tick(self) -> int: ...
+    @property
+    def part(self) -> int: ...
+    @property
+    def pitch(self) -> int: ...
+
 
 _MICRO, _VELOCITY = 2, 4  # heads
 _PLAYED = 1  # row of the sampling table: temperatures for music that was played
 
 
-def touch(stream: Stream, conditions: Conditions, limits: Limits, note: Played, index: int) -> tuple[int, int]:
+def touch(stream: Stream, conditions: Conditions, limits: Limits, note: Placed, index: int) -> tuple[int, int]:
     """(tick, velocity) with which the next note is played; feeds nothing. The draw depends on seed and index."""
     stream._conditions = conditions
     conditions.play_only(limits.allowed)
