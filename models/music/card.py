@@ -105,8 +105,8 @@ def write_card(
         "licence": "Apache-2.0; the credits of the sets below go with it",
         "data": data_rows(songs),
         "remarks": list(remarks),
-        "augmentation": "12 keys, tempo, velocity, parts left out, human parts, grooves under other songs, conditions "
-        "left out one by one",
+        "augmentation": "12 keys, tempo, velocity, parts left out, human parts, grooves under other songs, "
+        "conditions left out one by one",
         "sampling": SAMPLING,
         "played_styles": PLAYED_STYLES,
         "figures": {
