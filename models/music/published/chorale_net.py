@@ -19,11 +19,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from .chorales import CLASSES, KEYED, PITCHES, REST, Batch
-from .recall import DELTAS, LENGTHS, NO_DELTA, POINTERS, REST_DELTA, SPAN
+from .recall import LENGTHS, NO_DELTA, POINTERS, REST_DELTA, SPAN, VISIBLE
 
 __all__ = ["ChoraleNet"]
 
 RELATIVE = 24
+_NEAR = 2 * RELATIVE + 1
 STEPS = 2 * RELATIVE + 2
 """Classes of an interval: -24..24 half tones (clipped), and a rest on either side."""
 AGES = (2, 3, 4, 5, 7, 9, 13, 17)
@@ -126,19 +127,19 @@ class Head(nn.Module):
         self.read = nn.ModuleList(nn.Linear(state, width) for _ in range(4))
         self.first, self.second = (nn.ModuleList(nn.LayerNorm(width) for _ in range(4)) for _ in range(2))
         self.deep = nn.ModuleList(nn.Linear(width, width) for _ in range(4))
-        self.out = nn.ModuleList(nn.Linear(width, CLASSES + 2 * RELATIVE + 1) for _ in range(4))
+        self.out = nn.ModuleList(nn.Linear(width, CLASSES + _NEAR + POINTERS) for _ in range(4))
         self.trust = nn.Parameter(torch.zeros(4, POINTERS, LENGTHS))
         self.common = Bag([12, STEPS] * 4 + [len(AGES) + 1] * 4 + [STEPS] * 6 + [12, *CLOCK], width, missing)
         self.bags = nn.ModuleList(Bag([CLASSES] + [12, STEPS, STEPS] * voice, width, missing) for voice in range(4))
 
     def forward(
-        self, states: Sequence[Tensor], now: Tensor, last: Tensor, before: Tensor, age: Tensor, key: Tensor,
+        self, state: Tensor, now: Tensor, last: Tensor, before: Tensor, age: Tensor, key: Tensor,
         frames: Tensor, recalled: Tensor | None,
     ) -> Tensor:  # fmt: skip
         """(b, n, 4) each -> (b, n, 4, CLASSES) log probabilities.
 
-        states: two of (b, n, state), for the first voice and for the others. now, last, before: the tokens of this
-        16th, of the last and of the one before it; a voice reads those of `now` that are written before it.
+        state (b, n, state). now, last, before: the tokens of this 16th, of the last and of the one before it; a voice
+        reads those of `now` that are written before it.
         recalled (b, n, POINTERS, 5): what was recalled at `before`, if anything.
         """
         fields = [torch.stack([_tone(last), _step(last, before)], -1).flatten(-2), age, _chord(last), key[..., None]]
@@ -147,25 +148,28 @@ class Head(nn.Module):
         for voice in range(4):
             mine, written = last[..., voice : voice + 1], now[..., :voice]
             fresh = torch.stack([_tone(written), _step(written, mine), _step(written, last[..., :voice])], -1)
-            hidden = self.read[voice](states[min(voice, 1)]) + common
+            hidden = self.read[voice](state) + common
             hidden = hidden + self.bags[voice](torch.cat([mine, fresh.flatten(-2)], -1))
             hidden = drop(F.gelu(self.first[voice](hidden)), self.dropout, self.training)
             hidden = hidden + F.gelu(self.second[voice](self.deep[voice](hidden)))
             out = self.out[voice](drop(hidden, self.dropout, self.training))
             away = places - mine
-            near = out[..., CLASSES:].gather(-1, (away + RELATIVE).clamp(0, 2 * RELATIVE))
+            near = out[..., CLASSES : CLASSES + _NEAR].gather(-1, (away + RELATIVE).clamp(0, 2 * RELATIVE))
             fits = (away.abs() <= RELATIVE) & (mine != REST) & (places != REST)
             total = out[..., :CLASSES] + torch.where(fits, near, 0.0)
             if recalled is not None:
-                total = self._copy(total, voice, before[..., voice : voice + 1], recalled)
+                mood = out[..., CLASSES + _NEAR :]
+                total = self._copy(total, mood, voice, before[..., voice : voice + 1], recalled)
             log_probs.append(total.masked_fill(~allowed, -1e9).log_softmax(-1))
         return torch.stack(log_probs, -2)
 
-    def _copy(self, logits: Tensor, voice: int, before: Tensor, recalled: Tensor) -> Tensor:
-        """Raise the logit of each offered pitch by a learned amount for the pointer and the length of its match."""
-        pointers = POINTERS - 1 if voice == 0 else POINTERS
-        length, delta = recalled[:, :, :pointers, 0], recalled[:, :, :pointers, 1 + voice]
-        trust = self.trust[voice, torch.arange(pointers), length].masked_fill(delta == NO_DELTA, 0.0)
+    def _copy(self, logits: Tensor, mood: Tensor, voice: int, before: Tensor, recalled: Tensor) -> Tensor:
+        """Raise the logit of each offered pitch by a learned amount for the pointer and the length of its match,
+        which the present state may double or cancel. As few numbers as that cannot learn pieces by heart."""
+        seen = VISIBLE[voice]
+        length, delta = recalled[:, :, :seen, 0], recalled[:, :, :seen, 1 + voice]
+        trust = self.trust[voice, torch.arange(seen), length] * 2 * mood[..., :seen].sigmoid()
+        trust = trust.masked_fill(delta == NO_DELTA, 0.0)
         offered = torch.where(delta == REST_DELTA, REST, (before + delta - SPAN).clamp(0, KEYED - 1))
         return logits.scatter_add(-1, offered, trust)
 
@@ -177,18 +181,16 @@ class ChoraleNet(nn.Module):
     """
 
     def __init__(
-        self, hidden: int = 256, layers: int = 1, width: int = 176, small: int = 48, offer: int = 64,
-        dropout: float = 0.45, missing: float = 0.2,
+        self, hidden: int = 256, layers: int = 1, width: int = 176, small: int = 48, dropout: float = 0.4,
+        missing: float = 0.25,
     ) -> None:  # fmt: skip
-        """hidden: of the core; width, small: of the heads; offer: of what was recalled; missing: see `Bag`."""
+        """hidden: of the core; width, small: of the heads; missing: see `Bag`."""
         super().__init__()
-        self.dropout, self.missing = dropout, missing
+        self.dropout = dropout
         read = [12, STEPS, STEPS, 12, STEPS] * 4 + [CLASSES] * 2 + [len(AGES) + 1] * 4 + [STEPS] * 6
         self.enter = Bag([*read, 12, *CLOCK], hidden, missing)
         self.core = nn.ModuleList(nn.LSTM(hidden, hidden, batch_first=True) for _ in range(layers))
-        # the last pointer knows the present soprano, so the soprano's own bag is without it
-        self.places = nn.ModuleList(Bag([LENGTHS * DELTAS] * 4 * n, offer, missing) for n in (POINTERS - 1, POINTERS))
-        self.heads = nn.ModuleList(Head(hidden + offer, n, dropout, missing) for n in (width, width, small))
+        self.heads = nn.ModuleList(Head(hidden, n, dropout, missing) for n in (width, width, small))
 
     def forward(self, batch: Batch) -> Tensor:
         """(b, t, 4, CLASSES) log probabilities of every token's class."""
@@ -197,15 +199,12 @@ class ChoraleNet(nn.Module):
         state = drop_whole(self.enter(self._beats(batch, last, age)), self.dropout, self.training)
         for layer in self.core:
             state = drop_whole(state + layer(state)[0], self.dropout, self.training)
-        offers = self._offers(batch)
         result = torch.empty(*batch.tokens.shape, CLASSES)
         for head, first, stride in zip(self.heads, (0, 2, 1), (4, 4, 2), strict=True):
             here, halves = slice(first, None, stride), slice(first // 2, None, stride // 2)
-            beats = state.repeat_interleave(4 // stride, 1)
-            states = [torch.cat([beats, offer[:, halves]], -1) for offer in offers]
             result[:, here] = head(
-                states, batch.tokens[:, here], last[:, here], before[:, here], age[:, here], batch.key[:, here],
-                frames[here], batch.recalled[:, halves] if stride == 4 else None,
+                state.repeat_interleave(4 // stride, 1), batch.tokens[:, here], last[:, here], before[:, here],
+                age[:, here], batch.key[:, here], frames[here], batch.recalled[:, halves] if stride == 4 else None,
             )  # fmt: skip
         return result
 
@@ -217,11 +216,3 @@ class ChoraleNet(nn.Module):
         time = clock(torch.arange(batch.tokens.shape[1])[0::4]).expand(*key.shape, 3)
         fields = [torch.stack(lines, -1).flatten(-2), end[..., :2], age[:, 0::4], _chord(end), key[..., None], time]
         return torch.cat(fields, -1)
-
-    def _offers(self, batch: Batch) -> list[Tensor]:
-        """Two of (b, half beats, offer): what was recalled, for the first voice and for the others."""
-        slots = batch.recalled[..., :1] * DELTAS + batch.recalled[..., 1:]
-        return [
-            drop_whole(F.gelu(bag(slots[:, :, :pointers].flatten(-2))), self.missing, self.training)
-            for bag, pointers in zip(self.places, (POINTERS - 1, POINTERS), strict=True)
-        ]

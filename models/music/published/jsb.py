@@ -4,7 +4,7 @@ Protocol (P3): one token per voice and 16th; every token predicted from all toke
 (soprano, bass, alto, tenor within a 16th); no chord tokens, no end token; the first 16th counts; natural logarithm;
 mean over all tokens of all pieces. A token is a pitch 36..81 or a rest: a held and a repeated note look alike.
 
-Run: `python -m models.music.published.jsb --data FOLDER --minutes 25 --out RUN`. It trains for so many minutes of
+Run: `python -m models.music.published.jsb --data FOLDER --minutes 5 --out RUN`. It trains for so many minutes of
 its own CPU time, prints the table and, last, one line of JSON; RUN gets weights, log and `jsb.json`. The `jsb.json`
 beside this file is one such result. Settings were chosen on the valid part; the test part is read once, at the end.
 
@@ -109,8 +109,8 @@ SIZE, RATE, FLOOR, WARM_UP, DECAY, CLIP = 6, 2e-3, 0.02, 50, 0.1, 1.0
 AVERAGE = 0.995
 WRONG_KEY = 0.4
 """How often a training piece is counted from a random tonic: the guess from the first chord is sometimes wrong."""
-TOLD = 60.0
-"""CPU seconds between two lines of the log."""
+TOLD = 25.0
+"""CPU seconds between two looks at the valid part."""
 
 
 def train(
@@ -120,7 +120,7 @@ def train(
     """Train on parts["train"] for `minutes` of CPU time (or `steps`); returns the averaged weights that were best on
     parts["valid"].
 
-    tell: called about once a minute with the train and valid figure so far. settings: see `ChoraleNet`.
+    tell: called every TOLD seconds with the train and valid figure so far. settings: see `ChoraleNet`.
     """
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
@@ -220,12 +220,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m models.music.published.jsb", description=__doc__.split("\n")[0])
     parser.add_argument("--data", required=True, type=Path, help="folder with music_jsb_chorales.zip")
     parser.add_argument("--out", required=True, type=Path, help="folder for weights, log and jsb.json")
-    parser.add_argument("--minutes", type=float, default=25.0, help="CPU minutes of training (default %(default)s)")
+    parser.add_argument("--minutes", type=float, default=5.0, help="CPU minutes of training (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="default %(default)s")
     options = parser.parse_args(arguments)
     try:
         if not options.minutes > 0:
-            raise UsageError(f"--minutes is {options.minutes}; it must be above 0, such as 25")
+            raise UsageError(f"--minutes is {options.minutes}; it must be above 0, such as 5")
         figures = _run(options.data, options.out, options.minutes, options.seed)
     except AigcMusicError as error:
         sys.stderr.write(f"{error}\n")

@@ -1,8 +1,8 @@
 """Where has this been heard before? Looks up the places that best match the music so far.
 
-Chorales share tunes, and most of them repeat their first lines. For every half beat this finds up to five earlier
+Chorales share tunes, and most of them repeat their first lines. For every half beat this finds a dozen earlier
 places: in other pieces of the training part, and in the same piece before now. What followed there, moved to the
-present key, is offered to the network as one more input; how far to believe it is for the network to learn.
+present key, is offered to the network; how far to believe it is for the network to learn.
 
 Everything is a difference of pitches, so the answers hold in every transposition.
 Threads: offline. Realtime-safe: no.
@@ -11,24 +11,29 @@ Threads: offline. Realtime-safe: no.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DELTAS", "LENGTHS", "NO_DELTA", "POINTERS", "REST_DELTA", "recall"]
+__all__ = ["LENGTHS", "NO_DELTA", "OTHERS", "POINTERS", "REST_DELTA", "SPAN", "VISIBLE", "recall"]
 
 IntArray = NDArray[np.integer]
 
-POINTERS = 5
-"""Others by soprano, others by all voices, own by soprano, own by all voices, others by soprano with the present one.
-
-The last knows the soprano that sounds now, so only voices written after the soprano may see it.
-"""
+SLOTS: Sequence[tuple[str, int]] = (
+    ("soprano", 3), ("all voices", 2), ("own soprano", 1), ("own, all voices", 1),
+    ("soprano, present one too", 3), ("outer voices, present ones too", 2),
+)  # fmt: skip
+"""What must match, and how many places are kept, each from another piece."""
+POINTERS = sum(count for _, count in SLOTS)
+OTHERS = np.array([i for i in range(POINTERS) if i not in (5, 6)])
+"""The pointers into other pieces; 5 and 6 point into the piece itself."""
+VISIBLE = (7, 10, 12, 12)
+"""How many pointers each voice may see, in the order of writing: the last five know what is sung now."""
 
 SPAN = 14
 REST_DELTA, NO_DELTA = 2 * SPAN + 1, 2 * SPAN + 2
-DELTAS = 2 * SPAN + 3
-"""Classes of a difference of pitches: -14..14 half tones (clipped), a rest, nothing found."""
+"""A difference of pitches is -14..14 half tones (clipped) as 0..28, a rest, or nothing found."""
 
 _EDGES = np.array([1, 3, 5, 7, 9, 13, 17, 25])
 LENGTHS = len(_EDGES) + 1
@@ -38,15 +43,32 @@ _SHORTEST = 2
 _NEVER = -9999
 
 
-def _codes(half: IntArray) -> tuple[IntArray, IntArray]:
-    """(cells, 4) pitches, -1 = rest -> what must be equal for a match to go on: soprano step; all voices' steps."""
+class _Library(NamedTuple):
+    """Half beats of all pieces in one row. codes: see `_codes`; last: nothing follows; owner: index of the piece."""
+
+    pitches: IntArray
+    codes: tuple[IntArray, IntArray, IntArray]
+    owner: IntArray
+    odd: IntArray
+    last: NDArray[np.bool_]
+
+
+def _codes(half: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """(cells, 4) pitches -> what must be equal for a match to go on: of the soprano, the outer voices, all voices."""
     steps = np.full(len(half), _NEVER, np.int64)
     steps[1:] = np.where((half[1:, 0] >= 0) & (half[:-1, 0] >= 0), half[1:, 0] - half[:-1, 0], 500)
-    shape = np.zeros(len(half), np.int64)
-    for voice in (1, 2, 3):
-        shape = shape * 128 + np.where(half[:, voice] >= 0, half[:, 0] - half[:, voice] + 20, 0)
-    voices = np.where(steps == _NEVER, _NEVER, shape * 1024 + steps + 512)
-    return steps, voices
+    below = [np.where(half[:, voice] >= 0, half[:, 0] - half[:, voice] + 20, 0) for voice in (1, 2, 3)]
+    outer = np.where(steps == _NEVER, _NEVER, below[2] * 1024 + steps + 512)
+    whole = np.where(steps == _NEVER, _NEVER, ((below[0] * 128 + below[1]) * 128 + below[2]) * 1024 + steps + 512)
+    return steps, outer, whole
+
+
+def _library(pieces: Sequence[IntArray]) -> _Library:
+    owner = np.concatenate([np.full(len(piece), index) for index, piece in enumerate(pieces)])
+    codes = [np.concatenate(rows) for rows in zip(*(_codes(piece) for piece in pieces), strict=True)]
+    odd = np.concatenate([np.arange(len(piece)) % 2 for piece in pieces])
+    last = np.append(owner[1:] != owner[:-1], True)
+    return _Library(np.concatenate(list(pieces)), (codes[0], codes[1], codes[2]), owner, odd, last)
 
 
 def recall(pieces: Sequence[IntArray], library: Sequence[IntArray], *, same: bool) -> list[IntArray]:
@@ -54,68 +76,73 @@ def recall(pieces: Sequence[IntArray], library: Sequence[IntArray], *, same: boo
     from the voice's last pitch to the offered one.
 
     pieces, library: (cells, 4) pitches of S, A, T, B at each half beat, -1 = rest. same: `pieces` is the library,
-    and a piece must not find itself. Row c uses cells before c only; the fifth pointer also the soprano of c.
+    and a piece must not find itself. Row c uses cells before c only; the last five pointers also the soprano of c,
+    the last two of them its bass.
     """
-    store = np.concatenate(list(library))
-    owner = np.concatenate([np.full(len(p), i) for i, p in enumerate(library)])
-    parity = np.concatenate([np.arange(len(p)) % 2 for p in library])
-    codes = [np.concatenate(c) for c in zip(*(_codes(p) for p in library), strict=True)]
-    last = np.append(owner[1:] != owner[:-1], True)
-    found = []
-    for index, piece in enumerate(pieces):
-        others = owner != index if same else np.ones(len(store), bool)
-        outside = _walk(piece, store[others], parity[others], [c[others] for c in codes], last[others])
-        ends = np.zeros(len(piece), bool)
-        inside = _walk(piece, piece, np.arange(len(piece)) % 2, list(_codes(piece)), ends, own=True)
-        found.append(np.concatenate([outside[:, :2], inside[:, :2], outside[:, 2:]], axis=1))
-    return found
+    store = _library(library)
+    return [_walk(piece, store, index if same else -1) for index, piece in enumerate(pieces)]
 
 
-def _walk(
-    piece: IntArray, store: IntArray, parity: IntArray, codes: Sequence[IntArray], last: NDArray[np.bool_],
-    *, own: bool = False,
-) -> IntArray:  # fmt: skip
-    steps, voices = _codes(piece)
-    rows = np.empty((len(piece), 3, 5), np.int64)
+def _walk(piece: IntArray, store: _Library, itself: int) -> IntArray:
+    rows = np.empty((len(piece), POINTERS, 5), np.int64)
     rows[:, :, 0], rows[:, :, 1:] = 0, NO_DELTA
-    tune: IntArray = np.zeros(len(store), np.int64)
-    chord: IntArray = np.zeros(len(store), np.int64)
-    where = np.arange(len(store))
+    own = _library([piece])
+    others = [(store.owner != itself) & (store.odd == odd) for odd in (0, 1)]
+    lengths: list[IntArray] = [np.zeros(len(store.owner), np.int32) for _ in range(3)]
+    mine: list[IntArray] = [np.zeros(len(piece), np.int32) for _ in range(3)]
     for now in range(1, len(piece)):
         before = now - 1
         if before:
-            tune = _longer(tune, codes[0] == steps[before])
-            chord = _longer(chord, codes[1] == voices[before])
-        # a place may be used when something follows it, in our own piece: when that was already heard
-        usable = (where < before) if own else ~last & (parity == before % 2)
-        for slot, score in enumerate((tune * 1000 + chord, chord * 1000 + tune)):
-            best = _best(score, usable, own)
-            if best >= 0:
-                shift = piece[before, 0] - store[best, 0]
-                _offer(rows[now, slot], score[best] // 1000, store[best + 1], shift, piece[before])
-        if not own:
-            ahead = _longer(tune, codes[0] == steps[now])
-            score = np.where(ahead > 0, ahead * 1000 + np.append(0, chord[:-1]), 0)
-            best = _best(score, parity == now % 2, own)
-            if best >= 0:
-                shift = piece[now, 0] - store[best, 0]
-                _offer(rows[now, 2], score[best] // 1000, store[best], shift, piece[before])
+            lengths = [_longer(n, c == m[before]) for n, c, m in zip(lengths, store.codes, own.codes, strict=True)]
+            mine = [_longer(n, c == m[before]) for n, c, m in zip(mine, own.codes, own.codes, strict=True)]
+        tune, outer, whole = lengths
+        # a place may be used when something follows it; in our own piece, when that was already heard
+        usable, heard = others[before % 2] & ~store.last, np.arange(len(piece)) < before
+        answers = [
+            (store, 1, before, _best(tune, whole, usable, store.owner, 3)),
+            (store, 1, before, _best(whole, tune, usable, store.owner, 2)),
+            (own, 1, before, _best(mine[0], mine[2], heard, own.owner, 1)),
+            (own, 1, before, _best(mine[2], mine[0], heard, own.owner, 1)),
+        ]
+        whole = np.append(0, whole[:-1])
+        for code, length, count in ((0, tune, 3), (1, outer, 2)):
+            ahead = _longer(length, store.codes[code] == own.codes[code][now])
+            answers.append((store, 0, now, _best(ahead, whole, others[now % 2], store.owner, count)))
+        slot = 0
+        for (library, later, anchor, places), (_, count) in zip(answers, SLOTS, strict=True):
+            for offset, (place, match) in enumerate(places):
+                start = library.pitches[place, 0]
+                if piece[anchor, 0] >= 0 and start >= 0:
+                    offered, shift = library.pitches[place + later], piece[anchor, 0] - start
+                    rows[now, slot + offset] = _offer(match, offered, shift, piece[before])
+            slot += count
     return rows
 
 
 def _longer(length: IntArray, equal: NDArray[np.bool_]) -> IntArray:
-    return np.where(equal, np.append(0, length[:-1]) + 1, 0)
+    longer = np.zeros_like(length)
+    longer[1:] = length[:-1]
+    longer += 1
+    longer *= equal
+    return longer
 
 
-def _best(score: IntArray, usable: NDArray[np.bool_], latest: bool) -> int:
-    if not usable.any():
-        return -1
-    score = np.where(usable, score, 0)
-    best = len(score) - 1 - int(np.argmax(score[::-1])) if latest else int(np.argmax(score))
-    return best if score[best] >= _SHORTEST * 1000 else -1
+def _best(
+    length: IntArray, tie: IntArray, usable: NDArray[np.bool_], owner: IntArray, count: int
+) -> list[tuple[int, int]]:
+    """Up to `count` places of the longest matches and their lengths, each in another piece; the later of equals."""
+    places = np.flatnonzero(usable & (length >= _SHORTEST))
+    score = length[places] * 1000 + tie[places]
+    found: list[tuple[int, int]] = []
+    while len(places) and len(found) < count:
+        best = len(places) - 1 - int(np.argmax(score[::-1]))
+        found.append((int(places[best]), int(length[places[best]])))
+        elsewhere = owner[places] != owner[places[best]]
+        places, score = places[elsewhere], score[elsewhere]
+    return found
 
 
-def _offer(row: IntArray, length: int, pitches: IntArray, shift: int, present: IntArray) -> None:
-    row[0] = np.searchsorted(_EDGES, length, side="right")
+def _offer(length: int, pitches: IntArray, shift: int, present: IntArray) -> IntArray:
     moved = np.clip(pitches + shift - present, -SPAN, SPAN) + SPAN
-    row[1:] = np.where(pitches < 0, REST_DELTA, np.where(present < 0, NO_DELTA, moved))
+    steps = np.where(pitches < 0, REST_DELTA, np.where(present < 0, NO_DELTA, moved))
+    return np.append(np.searchsorted(_EDGES, length, side="right"), steps)
