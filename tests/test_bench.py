@@ -21,7 +21,7 @@ from models.music.decode_cpu import load_model
 from models.music.weights import shapes, write_model
 
 KEYS = {"p50", "p99", "min", "cpu"}
-SIZES = {"hidden": 16, "layers": 2, "embedding": 8, "head": 8, "small_head": 8}
+SIZES = {"network": "gru", "hidden": 16, "layers": 2, "embedding": 8, "head": 8, "small_head": 8}
 
 DECODER = [
     sys.executable,

@@ -20,8 +20,8 @@ from aigc_music.core.notes import Note, Score, Track
 from aigc_music.core.parts import DRUMS, PART_NAMES, PARTS
 from aigc_music.core.time import Metre
 from aigc_music.files.midi import read_score, score_bytes
+from models.music import drawing, portrait, spreads
 from models.music import figures as fig
-from models.music import portrait, spreads
 from models.music.figures import Excerpt
 from tests.tiny_model import write_tiny
 
@@ -331,7 +331,7 @@ def test_the_page_is_svg_and_shows_every_style_and_figure() -> None:
 
 def test_scales_have_round_ends() -> None:
     for low, high in ((0.0, 1.0), (0.123, 0.127), (2.4, 13.9), (0.5, 0.5), (-0.2, 0.31)):
-        bottom, top = portrait._marks(low, high)
+        bottom, top = drawing.marks(low, high)
         assert bottom <= low + 1e-9 and top >= high - 1e-9 and top > bottom
 
 
