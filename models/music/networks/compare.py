@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import sys
 import time
@@ -24,6 +23,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from aigc_music.core.errors import UsageError
+
 from .. import representation as rep
 from .. import weights
 from ..bench import decide, everything, figures
@@ -33,24 +34,21 @@ from ..train import (
     AVERAGE_DECAY,
     AVERAGE_EVERY,
     BATCHES,
+    DECAY,
     DROPOUT,
-    FLOOR,
     PEAK_RATE,
     WARM_UP,
     faster_in_bf16,
+    follow,
     gather,
+    optimiser_of,
+    rate_at,
+    to_device,
 )
 from ..windows import BLIND, Batch, Corpus, WindowOptions, collate, unit_table, window
 from .network import MusicNetwork, NetworkConfig
 
-__all__ = ["CONTENDERS", "SIZES", "Contender", "compare"]
-
-SIZES: dict[str, dict[str, tuple[int, int]]] = {
-    "gru": {"tiny": (24, 2), "default": (656, 2), "large": (1216, 3)},
-    "transformer": {"tiny": (24, 2), "default": (320, 4), "large": (512, 8)},
-    "cnn": {"tiny": (24, 2), "default": (336, 8), "large": (544, 16)},
-}
-"""Hidden width and layers: a few thousand parameters for tests, about 6 million, about 25 million."""
+__all__ = ["CONTENDERS", "Contender", "compare"]
 
 CONTENDERS: tuple[tuple[str, int, int], ...] = (
     ("gru", 512, 2),
@@ -89,10 +87,7 @@ class Contender:
         self.config = NetworkConfig(network, hidden, layers)
         self.network = MusicNetwork(self.config, DROPOUT)
         self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
-        matrices = [p for p in self.network.parameters() if p.ndim > 1]
-        others = [p for p in self.network.parameters() if p.ndim < 2]
-        groups = [{"params": matrices, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}]
-        self.optimiser = torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.98), fused=True)
+        self.optimiser = optimiser_of(torch, self.network, PEAK_RATE, DECAY)
         self.used, self.steps, self.notes = 0.0, 0, 0
         self.curve: list[tuple[int, float]] = []
 
@@ -100,9 +95,8 @@ class Contender:
         """One step of a training that takes `seconds` of CPU time in all, as models.music.train does it. draw: from
         step, windows and length to a batch of tensors."""
         done = self.used / seconds
-        falling = FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * done))
         for group in self.optimiser.param_groups:
-            group["lr"] = PEAK_RATE * min(1.0, (self.steps + 1) / WARM_UP) * falling
+            group["lr"] = rate_at(PEAK_RATE, self.steps, WARM_UP, done)
         windows, length = next(row[1:] for row in reversed(BATCHES) if done >= row[0])
         batch = draw(self.steps, windows, length)
         began = time.process_time()
@@ -116,10 +110,7 @@ class Contender:
         self.steps += 1
         self.notes += int(count)
         if self.steps % AVERAGE_EVERY == 0:
-            decay = min(AVERAGE_DECAY, self.steps / (self.steps + 50.0))
-            with torch.no_grad():
-                for name, value in self.network.state_dict().items():
-                    self.average[name].lerp_(value, 1 - decay)
+            follow(torch, self.average, self.network, min(AVERAGE_DECAY, self.steps / (self.steps + 50.0)))
         self.used += time.process_time() - began
 
     def model(self) -> MusicModel:
@@ -146,19 +137,21 @@ def compare(
 ) -> dict[str, Any]:
     """Train all contenders for `minutes` of CPU time each, time and score them; writes comparison.json and a model
     folder each into `out`, and returns what the file says. data, cache: as train takes them. UsageError without
-    songs."""
+    songs to train on or to score."""
     torch.set_num_threads(1)
     out = Path(out)
     songs, shares = gather(data, None, cache)
     corpus = Corpus([song for song in songs if song.split == "train"] or songs, shares)
     few, many = excerpts(songs, 2, 300), excerpts(songs, SONGS, EVENTS)
+    if not many:
+        raise UsageError(f"no songs in the valid part of {', '.join(map(str, data))}: give a set in data layout")
     halves = faster_in_bf16(torch)
     runs = [Contender(*row, seed) for row in contenders]
 
     @lru_cache(maxsize=256)
     def draw(step: int, windows: int, length: int) -> Batch:
         arrays = corpus.draw(np.random.default_rng((seed, step)), windows, length, WindowOptions())
-        return Batch(*(torch.from_numpy(value) for value in arrays))
+        return to_device(torch, arrays, "cpu")
 
     seconds, began = 60.0 * minutes, time.monotonic()
     while min(run.used for run in runs) < seconds:
@@ -188,6 +181,7 @@ def compare(
             }
         )  # fmt: skip
     result = {
+        "representation": rep.VERSION,
         "cpu_minutes_each": minutes,
         "wall_minutes_in_all": round((time.monotonic() - began) / 60, 1),
         "seed": seed,
