@@ -54,10 +54,8 @@ CONTENDERS: tuple[tuple[str, int, int], ...] = (
     ("gru", 512, 2),
     ("cnn", 256, 8),
     ("transformer", 224, 3),
-    ("transformer", 256, 4),
 )
-"""Network, hidden width, layers. The first three take the same time a note, the last has as many parameters as the
-first."""
+"""Network, hidden width, layers: sizes that take the same time a note."""
 
 SONGS, EVENTS = 8, 1000  # of each set's valid part: so many songs, and of each the first so many events
 HEARD = 600  # notes before a stream is timed: more than any network looks back

@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..matrices import int8_rows, matvec
-from .layers import gate, normalise, stacked, stacked_rows
+from .layers import gate, normalise, spaced, stacked, stacked_rows
 from .ring import REWIND, Ring
 
 __all__ = ["State", "Weights", "dilation", "quantise", "reach", "shapes"]
@@ -96,15 +96,14 @@ class State(Ring):
     """Rings over what was heard. See trunks.State; `restore` raises ModelError beyond REWIND events."""
 
     def __init__(self, weights: Weights, config: dict[str, Any]) -> None:
-        super().__init__()
+        super().__init__(weights, config)
         h = int(config["hidden"])
-        self.weights = weights
-        self.heard = Heard(np.zeros((int(config["layers"]), CAPACITY, h), np.float32))
-        self.work = Work(np.zeros(h, np.float32), np.zeros(2 * h, np.float32), np.zeros(2 * h, np.float32))
-        self.top = np.zeros(h, np.float32)
+        self.heard = Heard(spaced(int(config["layers"]), CAPACITY, h))
+        self._work = Work(spaced(h), spaced(2 * h), spaced(2 * h))
+        self.top = spaced(h)
 
     def step(self, x: NDArray[np.float32]) -> None:
-        _step(self.weights, self.heard, self.work, x, self.index, self.top)
+        _step(self.weights, self.heard, self._work, x, self.index, self.top)
 
 
 @njit(cache=True, fastmath=True, nogil=True)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..arithmetic import sigmoid, tanh
 from ..matrices import int8_rows, matvec
+from .layers import spaced
 
 __all__ = ["State", "Weights", "quantise", "shapes"]
 
@@ -68,8 +69,8 @@ class State:
     def __init__(self, weights: Weights, config: dict[str, Any]) -> None:
         size, layers = int(config["hidden"]), int(config["layers"])
         self.weights, self._config = weights, config
-        self._before, self._after = np.zeros(layers * size, np.float32), np.zeros(layers * size, np.float32)
-        self._gates, self._inner = np.zeros(3 * size, np.float32), np.zeros(3 * size, np.float32)
+        self._before, self._after = spaced(layers * size), spaced(layers * size)
+        self._gates, self._inner = spaced(3 * size), spaced(3 * size)
         self.top = self._after[-size:]
 
     def begin(self) -> None:

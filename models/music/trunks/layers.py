@@ -1,10 +1,11 @@
-"""What the layers of several trunks are made of: RMSNorm, the gate of SwiGLU, weights of all layers in one array.
+"""What several trunks are made of: RMSNorm, the gate of SwiGLU, weights of all layers in one array, memory.
 
 Threads: pure functions. Realtime-safe: the kernels are, once compiled.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,20 @@ from numpy.typing import NDArray
 from ..arithmetic import sigmoid
 from ..matrices import int8_rows
 
-__all__ = ["EPSILON", "gate", "normalise", "stacked", "stacked_rows"]
+__all__ = ["EPSILON", "gate", "normalise", "spaced", "stacked", "stacked_rows"]
 
 EPSILON = 1e-5
 """Added to the mean square in RMSNorm."""
+GAP = 128
 
 Tensors = dict[str, NDArray[np.float32]]
+
+
+def spaced(*shape: int) -> NDArray[np.float32]:
+    """Zeros with room around them. A compiled loop that reads one array and writes another goes through them number
+    by number where they begin less than some vectors apart, and rounds otherwise then: with room between them, two
+    states that hear the same give the same bits wherever they lie."""
+    return np.zeros(GAP + math.prod(shape) + GAP, np.float32)[GAP:-GAP].reshape(shape)
 
 
 def stacked(tensors: Tensors, name: str, layers: int) -> NDArray[np.float32]:

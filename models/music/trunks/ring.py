@@ -8,8 +8,7 @@ Threads: one a state. Realtime-safe: commit, snapshot and restore are; copy allo
 
 from __future__ import annotations
 
-from copy import copy
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +23,13 @@ REWIND = 1024
 
 class Ring:
     """begin, commit, snapshot, restore and copy of trunks.State, for states that keep all they remember in `heard`
-    (a named tuple of arrays) and read none of it beyond `index` events. `work`: buffers of one step."""
+    (a named tuple of arrays) and read none of it beyond `index` events."""
 
     heard: Any
-    work: Any
-    top: NDArray[Any]
+    top: NDArray[np.float32]
 
-    def __init__(self) -> None:
+    def __init__(self, weights: Any, config: dict[str, Any]) -> None:
+        self.weights, self.config = weights, config
         self.index = 0  # events that have been: the position of the pending one
         self._furthest = 0  # the highest position since `begin`
 
@@ -52,9 +51,10 @@ class Ring:
             )
         self.index = snapshot
 
-    def copy(self) -> Any:
+    def copy(self) -> Self:
         """Another state that has heard the same."""
-        other = copy(self)
-        other.heard, other.work = (type(arrays)(*map(np.copy, arrays)) for arrays in (self.heard, self.work))
-        other.top = self.top.copy()
+        other = type(self)(self.weights, self.config)
+        for mine, theirs in zip(self.heard, other.heard, strict=True):
+            theirs[:] = mine
+        other.index, other._furthest = self.index, self._furthest
         return other

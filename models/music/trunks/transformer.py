@@ -19,7 +19,7 @@ from aigc_music.core.errors import ModelError
 
 from ..arithmetic import exp
 from ..matrices import int8_rows, matvec
-from .layers import gate, normalise, stacked, stacked_rows
+from .layers import gate, normalise, spaced, stacked, stacked_rows
 from .ring import REWIND, Ring
 
 __all__ = ["KV_HEADS", "WIDTH", "WINDOW", "State", "Weights", "feed_width", "frequencies", "head_count", "quantise",
@@ -131,29 +131,20 @@ class State(Ring):
     """Rings over what was heard. See trunks.State; `restore` raises ModelError beyond REWIND events."""
 
     def __init__(self, weights: Weights, config: dict[str, Any]) -> None:
-        super().__init__()
+        super().__init__(weights, config)
         layers, h, e = int(config["layers"]), int(config["hidden"]), int(config["embedding"])
-        size, (rows, inner) = h // head_count(h), (weights.attend.shape[1], weights.feed.shape[1])
-        self.weights = weights
-        self.heard = Heard(
-            events=np.zeros((CAPACITY, e), np.float32),
-            keys=np.zeros((layers, KV_HEADS, size, CAPACITY), np.float32),
-            values=np.zeros((layers, KV_HEADS, size, CAPACITY), np.float32),
-        )
-        self.work = Work(
-            last=np.zeros(WIDTH * e, np.float32),
-            stream=np.zeros(h, np.float32),
-            calm=np.zeros(h, np.float32),
-            attend=np.zeros(rows, np.float32),
-            mixed=np.zeros(h, np.float32),
-            feed=np.zeros(inner, np.float32),
-            scores=np.zeros((head_count(h) // KV_HEADS, WINDOW), np.float32),
-            turn=np.zeros((2, size // 2), np.float32),
-        )
-        self.top = np.zeros(h, np.float32)
+        heads = head_count(h)
+        size, (rows, inner) = h // heads, (weights.attend.shape[1], weights.feed.shape[1])
+        ring = spaced(layers, KV_HEADS, size, CAPACITY), spaced(layers, KV_HEADS, size, CAPACITY)
+        self.heard = Heard(spaced(CAPACITY, e), *ring)
+        self._work = Work(
+            last=spaced(WIDTH * e), stream=spaced(h), calm=spaced(h), attend=spaced(rows), mixed=spaced(h),
+            feed=spaced(inner), scores=spaced(heads // KV_HEADS, WINDOW), turn=spaced(2, size // 2),
+        )  # fmt: skip
+        self.top = spaced(h)
 
     def step(self, x: NDArray[np.float32]) -> None:
-        _step(self.weights, self.heard, self.work, x, self.index, self.top)
+        _step(self.weights, self.heard, self._work, x, self.index, self.top)
 
 
 @njit(cache=True, fastmath=True, nogil=True)
