@@ -250,9 +250,10 @@ KEY_PROFILES: tuple[NDArray[np.float64], NDArray[np.float64]] = (
 def estimate_key(notes: IntArray) -> tuple[int, bool]:
     """(root, minor) whose Krumhansl profile correlates best with the time that each pitch class sounds."""
     weights = np.bincount(notes[:, 2] % 12, weights=np.minimum(notes[:, 4], 4 * TICKS_PER_QUARTER), minlength=12)
-    scores = [
-        np.corrcoef(weights, np.roll(profile, root))[0, 1] for profile in KEY_PROFILES for root in range(12)
-    ]
+    with np.errstate(invalid="ignore", divide="ignore"):  # twelve tones of equal weight correlate with nothing
+        scores = [
+            np.corrcoef(weights, np.roll(profile, root))[0, 1] for profile in KEY_PROFILES for root in range(12)
+        ]
     best = int(np.argmax(np.nan_to_num(scores)))
     return best % 12, best >= 12
 
