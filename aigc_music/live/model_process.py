@@ -39,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         model = load_model(options.model)
         model.warm_up()
         planner = Planner(model)
+        planner.warm_up()
     except AigcMusicError as err:
         _say({"is": "told", "text": f"the model cannot start: {err}"})
         return 1

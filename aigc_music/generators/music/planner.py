@@ -52,6 +52,12 @@ class Planner:
         self.harmony = Harmony(0, self.metre)
         self.chords_told = -1
 
+    def warm_up(self) -> None:
+        """Load what the first session needs (chords, copy guard, kernels): its first notes are to be on time."""
+        self._reset(0)
+        self.plan(TICKS_PER_QUARTER)
+        self._reset(0)
+
     # -- messages ------------------------------------------------------------------------------------------
 
     def hear(self, message: dict[str, Any]) -> list[dict[str, Any]]:
