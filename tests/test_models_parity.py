@@ -11,8 +11,8 @@ import pytest
 from models.music import kernels
 from models.music import representation as rep
 from models.music.decode_cpu import load_model
-from models.music.trunks import KINDS
 from models.music.windows import Batch, Corpus, WindowOptions
+from models.trunks import KINDS
 from tests.test_models_representation import make_song
 from tests.tiny_model import config_of, tiny_model, tiny_tensors
 

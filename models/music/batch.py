@@ -31,9 +31,9 @@ from numpy.typing import NDArray
 from aigc_music.core.errors import AigcMusicError, UsageError
 from models.zoo import find
 
+from ..trunks import gru
 from .decode_cpu import Conditions, Limits, MusicModel, Rest, Stream, load_model
 from .kernels import draw, feed, prepare
-from .trunks import gru
 
 __all__ = ["Piece", "Workers", "Written", "write_on", "write_piece"]
 

@@ -31,10 +31,10 @@ from aigc_music.core.theory import CHROMATIC, NO_ROOT, Key
 from aigc_music.core.time import Metre
 from models.zoo import find
 
+from ..trunks import State, trunk_of
 from . import kernels, weights
 from . import representation as rep
 from .memory import CAPACITY
-from .trunks import State, trunk_of
 
 if TYPE_CHECKING:
     from .windows import Batch

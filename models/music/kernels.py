@@ -4,7 +4,7 @@ Flat module-level functions, compiled once and cached. Weights are int8 rows wit
 scale 1, for the parity test: the same code, compiled for that type); activations are fp32. Nothing here allocates:
 every buffer comes from the caller. Sampling, masks, chord look-up, the memory of bars and the bookkeeping of sounding
 notes live inside. Between `prepare`, which embeds the last event, and `draw`, which decides the next one, stands the
-trunk (models/music/trunks), which knows nothing of music.
+trunk (models/trunks), which knows nothing of music.
 
 Cells: integers that, with the trunk's state and the memory, are all that a stream knows: the last event, what the
 order rules need, the notes that sound. The last event is digested only when the next decision or event needs it, so a
@@ -25,10 +25,10 @@ from numba import njit
 from aigc_music.core.parts import DRUMS
 from aigc_music.core.theory import CHORD_QUALITIES
 
+from ..arithmetic import exp, sigmoid
+from ..matrices import add_row, matvec
 from . import memory as mem
 from . import representation as rep
-from .arithmetic import exp, sigmoid
-from .matrices import add_row, matvec
 from .memory import echoes, recall, remember, set_shifts
 
 __all__ = ["CELLS", "HELD", "Buffers", "Heads", "draw", "embed", "feed", "prepare", "score", "start"]

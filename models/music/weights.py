@@ -1,34 +1,29 @@
-"""Weights on disk and in memory: read safetensors in plain numpy, check them against the card, quantise to int8.
+"""Weights of the music model: which tensors a config wants, checked against its card, quantised to int8.
 
-A model folder holds weights.safetensors (bf16 or fp32) and card.json, nothing executable. bf16 becomes fp32 by a
-shift; matrices become int8 rows with one fp32 scale each; tables and biases stay fp32.
+Matrices become int8 rows with one fp32 scale each; tables and biases stay fp32. The files: models/tensors.py.
 
 Threads: offline. Realtime-safe: no.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aigc_music.core.errors import ModelError
 
+from ..matrices import int8_rows
+from ..tensors import Tensors, read_weights, write_folder
+from ..trunks import KINDS, trunk_of
 from . import representation as rep
 from .kernels import CHOICE_STARTS, PITCH_OUTPUTS, PLACES, PREFIX, Buffers, Heads
-from .matrices import int8_rows
-from .trunks import KINDS, trunk_of
 
-__all__ = ["buffers", "parse_safetensors", "quantise", "read_card", "read_tensors", "shapes", "write_model"]
+__all__ = ["buffers", "quantise", "read_card", "read_tensors", "shapes", "write_model"]
 
-_TYPES = {"BF16": "<u2", "F32": "<f4", "F16": "<f2"}
 _SMALL = ("part", "micro", "velocity")
-
-Tensors = dict[str, NDArray[np.float32]]
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -58,51 +53,7 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 def read_tensors(folder: Path, card: dict[str, Any]) -> Tensors:
     """The weights as fp32, after checksum and shapes were checked against the card. ModelError otherwise."""
-    path = folder / "weights.safetensors"
-    try:
-        blob = path.read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"no readable weights at {str(path)!r} ({error.strerror}): install the model again"
-        ) from error
-    digest = hashlib.sha256(blob).hexdigest()
-    if digest != card.get("sha256"):
-        raise ModelError(
-            f"{str(path)!r} has sha256 {digest[:12]}..., its card says {str(card.get('sha256'))[:12]}...: "
-            "weights and card do not belong together, install the model again"
-        )
-    tensors = parse_safetensors(blob, str(path))
-    wanted = shapes(card["config"])
-    for name, shape in wanted.items():
-        if name not in tensors:
-            raise ModelError(f"{str(path)!r} lacks the tensor {name!r} that its card's config asks for")
-        if tensors[name].shape != shape:
-            raise ModelError(
-                f"tensor {name!r} in {str(path)!r} has shape {tensors[name].shape}, its config asks for {shape}"
-            )
-    return {name: tensors[name] for name in wanted}
-
-
-def parse_safetensors(blob: bytes, name: str) -> Tensors:
-    """All tensors of a safetensors file as fp32. ModelError for anything that is not one."""
-    try:
-        size = int.from_bytes(blob[:8], "little")
-        header = json.loads(blob[8 : 8 + size])
-        body = memoryview(blob)[8 + size :]
-        result: Tensors = {}
-        for key, entry in header.items():
-            if key == "__metadata__":
-                continue
-            begin, end = entry["data_offsets"]
-            raw = np.frombuffer(body[begin:end], dtype=_TYPES[entry["dtype"]])
-            if entry["dtype"] == "BF16":
-                raw = (raw.astype(np.uint32) << 16).view(np.float32)
-            result[key] = raw.astype(np.float32).reshape(entry["shape"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(
-            f"{name!r} is not a safetensors file of bf16, fp16 or fp32 tensors ({error}): install the model again"
-        ) from error
-    return result
+    return read_weights(folder, card, shapes(card["config"]))
 
 
 def head_width(config: dict[str, Any], name: str) -> int:
@@ -176,33 +127,5 @@ def buffers(config: dict[str, Any]) -> Buffers:
 
 def write_model(folder: Path, tensors: Tensors, card: dict[str, Any]) -> Path:
     """Write a model folder from fp32 tensors (rounded to bf16); `card` needs name and config."""
-    header: dict[str, Any] = {}
-    body = bytearray()
-    for name, value in tensors.items():
-        bits = np.ascontiguousarray(value, dtype=np.float32).view(np.uint32)
-        rounded = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2").tobytes()
-        header[name] = {
-            "dtype": "BF16",
-            "shape": list(value.shape),
-            "data_offsets": [len(body), len(body) + len(rounded)],
-        }
-        body += rounded
-    head = json.dumps(header).encode()
-    head += b" " * (-len(head) % 8)
-    blob = len(head).to_bytes(8, "little") + head + bytes(body)
-    facts = {
-        "kind": "music",
-        "network": card["config"]["network"],
-        "representation": rep.VERSION,
-        "parameters": sum(v.size for v in tensors.values()),
-        "sha256": hashlib.sha256(blob).hexdigest(),
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in (
-        ("weights.safetensors", blob),
-        ("card.json", json.dumps(facts | card, indent=1, ensure_ascii=False).encode() + b"\n"),
-    ):
-        part = folder / f"{name}.part"
-        part.write_bytes(content)
-        part.replace(folder / name)
-    return folder
+    facts = {"kind": "music", "network": card["config"]["network"], "representation": rep.VERSION}
+    return write_folder(folder, tensors, facts | card)

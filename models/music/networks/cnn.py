@@ -1,6 +1,6 @@
 """The CNN trunk: dilated causal convolutions with gates, after WaveNet (van den Oord et al. 2016).
 
-Dilations are those of models/music/trunks/cnn.py.
+Dilations are those of models/trunks/cnn.py.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..trunks.cnn import dilation
-from ..trunks.layers import EPSILON
+from ...trunks.cnn import dilation
+from ...trunks.layers import EPSILON
 
 __all__ = ["CnnTrunk"]
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..arithmetic import gru_backward_step, gru_forward_step
+from ...arithmetic import gru_backward_step, gru_forward_step
 
 __all__ = ["GruTrunk"]
 

@@ -1,7 +1,7 @@
 """The transformer trunk: a causal convolution over the last four events, then grouped-query attention and SwiGLU.
 
 The convolution is what makes a small transformer learn music in minutes: without it, looking at the last few notes
-has to be learned by attention first. Constants and head sizes are those of models/music/trunks/transformer.py.
+has to be learned by attention first. Constants and head sizes are those of models/trunks/transformer.py.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..trunks.layers import EPSILON
-from ..trunks.transformer import KV_HEADS, WIDTH, WINDOW, feed_width, frequencies, head_count
+from ...trunks.layers import EPSILON
+from ...trunks.transformer import KV_HEADS, WIDTH, WINDOW, feed_width, frequencies, head_count
 
 __all__ = ["TransformerTrunk"]
 
