@@ -1,12 +1,10 @@
-"""What can be asked of the engine. A request is frozen, checked when it is made, and always carries its seed."""
+"""A request for music: a whole piece, or a part of one."""
 
 from __future__ import annotations
 
-import hashlib
 import secrets
-from dataclasses import dataclass, field, fields
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 from aigc_music.core.controls import CONTROLS
 from aigc_music.core.errors import UsageError, choose
@@ -14,6 +12,8 @@ from aigc_music.core.notes import Score
 from aigc_music.core.parts import PART_NAMES
 from aigc_music.core.styles import STYLES, style_id
 from aigc_music.core.time import Metre, check_bpm
+
+from .base import Request, check_range
 
 __all__ = ["TASKS", "MusicRequest"]
 
@@ -31,6 +31,8 @@ TASKS: dict[str, str] = {
 }
 """What the model can be asked to do."""
 
+BACKENDS: dict[str, str] = {"builtin": "our own models"}
+
 _NEEDS_MUSIC = frozenset({"continue", "accompany", "harmonise", "chords", "rhythm", "humanise", "fill"})
 _RANGES: dict[str, tuple[float, float, str]] = {
     "energy": (0, 1, "0 calm .. 1 full"),
@@ -44,7 +46,7 @@ _RANGES: dict[str, tuple[float, float, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class MusicRequest:
+class MusicRequest(Request):
     """A piece of music.
 
     task: a name of TASKS. given: a MIDI file, or a Score, that the task works on.
@@ -63,6 +65,9 @@ class MusicRequest:
     seed: None draws one, which is then kept in the request.
     """
 
+    asset: ClassVar[str] = "music"
+    PARENTS: ClassVar[tuple[str, ...]] = ("given",)
+
     style: str | None = None
     key: str | None = None
     bpm: float | None = None
@@ -70,6 +75,7 @@ class MusicRequest:
     metre: tuple[int, int] | None = None
     density: float = 0.5
     temperature: float = 1.0
+    backend: str = "builtin"
     model: str = "default"
     seed: int = field(default_factory=lambda: secrets.randbelow(1 << 31))
     task: str = "song"
@@ -91,8 +97,8 @@ class MusicRequest:
 
     def __post_init__(self) -> None:
         self._set("task", choose("task", self.task, TASKS))
-        if isinstance(self.given, Path):
-            self._set("given", str(self.given))
+        self._set("backend", choose("backend", self.backend, BACKENDS))
+        self._settle_parents()
         if self.task in _NEEDS_MUSIC and self.given is None:
             raise UsageError(f"task {self.task} works on music: name a MIDI file (given=..., --given FILE.mid)")
         if self.given is None:
@@ -114,29 +120,14 @@ class MusicRequest:
                 raise UsageError(f"metre {self.metre!r}: give 1..16 beats of a 1/2, 1/4, 1/8 or 1/16 note")
         for name, (low, high, what) in _RANGES.items():
             value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise UsageError(f"{name} {value!r} is out of range: give {low:g}..{high:g}, {what}")
+            if value is not None:
+                check_range(name, value, low, high, what)
         if self.parts is not None:
             self._set("parts", tuple(choose("part", name, PART_NAMES) for name in self.parts))
             if not self.parts:
                 raise UsageError(f"parts are empty: name some of {', '.join(PART_NAMES)}, or leave them out")
 
-    def _set(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, value)
-
     @property
     def bar_ticks(self) -> int:
         """Length of one bar in ticks, in the metre of the beginning (4/4 where it is not known yet)."""
         return Metre(*(self.metre or (4, 4))).bar_ticks
-
-    def record(self) -> dict[str, Any]:
-        """The request as plain JSON values; given music stands as its path (if it has one) and SHA-256."""
-        result = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        if isinstance(self.given, Score):
-            from aigc_music.files.midi import score_bytes
-
-            result["given"] = {"sha256": hashlib.sha256(score_bytes(self.given)).hexdigest()}
-        elif self.given is not None:
-            content = Path(self.given).read_bytes()
-            result["given"] = {"path": self.given, "sha256": hashlib.sha256(content).hexdigest()}
-        return result

@@ -1,0 +1,78 @@
+"""What all requests have in common: frozen values, checked when they are made, that can be written down.
+
+Threads: any. Realtime-safe: no.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+from aigc_music.core.errors import FileError, UsageError
+from aigc_music.core.notes import Score
+
+__all__ = ["Request", "check_range"]
+
+
+class Request:
+    """Base of the requests, which are frozen dataclasses.
+
+    asset: what comes of it: music, text or image. PARENTS: names of the fields that hold earlier work (a path or a
+    Score), which the result descends from. Every request has `seed`, `backend` and `model`.
+    """
+
+    __slots__ = ()
+    asset: ClassVar[str]
+    PARENTS: ClassVar[tuple[str, ...]] = ()
+
+    seed: int
+    backend: str
+    model: str
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def _settle_parents(self) -> None:
+        """Paths of parents as text, so that the request is plain data."""
+        for name in self.PARENTS:
+            if isinstance(getattr(self, name), Path):
+                self._set(name, str(getattr(self, name)))
+
+    def parents(self) -> list[dict[str, Any]]:
+        """The earlier work this is made of: role, file name (where it has one) and SHA-256. FileError where a file
+        cannot be read."""
+        found = []
+        for name in self.PARENTS:
+            value = getattr(self, name)
+            if isinstance(value, Score):
+                from aigc_music.files.midi import score_bytes
+
+                found.append({"role": name, "sha256": hashlib.sha256(score_bytes(value)).hexdigest()})
+            elif value is not None:
+                try:
+                    content = Path(value).read_bytes()
+                except OSError as error:
+                    raise FileError(f"cannot read {name} {value!r}: {error.strerror or error}") from error
+                found.append({"role": name, "name": Path(value).name, "sha256": hashlib.sha256(content).hexdigest()})
+        return found
+
+    def record(self) -> dict[str, Any]:
+        """The request as plain JSON values, free of folders of this machine: parents stand by name and SHA-256."""
+        result: dict[str, Any] = {"asset": self.asset}
+        parents = {entry["role"]: entry for entry in self.parents()}
+        for entry in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, entry.name)
+            if entry.name in parents:
+                value = {key: parents[entry.name][key] for key in ("name", "sha256") if key in parents[entry.name]}
+            elif entry.name == "model" and isinstance(value, str) and ("/" in value or "\\" in value):
+                value = Path(value).name if Path(value).exists() else value  # a hub id stays whole
+            result[entry.name] = list(value) if isinstance(value, tuple) else value
+        return result
+
+
+def check_range(name: str, value: float, low: float, high: float, what: str) -> None:
+    """UsageError where `value` lies outside low..high."""
+    if not low <= value <= high:
+        raise UsageError(f"{name} {value!r} is out of range: give {low:g}..{high:g}, {what}")
