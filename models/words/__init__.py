@@ -1,0 +1,1 @@
+"""Models of words: how they are written (language) and how they sound (pronunciation). Nothing is imported here."""
