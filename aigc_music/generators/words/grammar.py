@@ -1,0 +1,61 @@
+"""Small tables of English that a word model is too small to know for sure: which words are light, which cannot close
+a line, which nobody should be made to sing.
+
+Threads: constants. Realtime-safe: yes.
+"""
+
+from __future__ import annotations
+
+__all__ = ["BANNED", "FUNCTION", "NEVER_LAST", "SELDOM_LAST", "is_content"]
+
+_ARTICLES = "a an the"
+_POSSESSIVES = "my your his her its our their whose thy"
+_PREPOSITIONS = (
+    "of to in on at by for from with into onto upon unto over under through about above across after against along"
+    " among around before behind below beneath beside between beyond down during near off out past since till until"
+    " toward towards up within without like than as"
+)
+_CONJUNCTIONS = "and or but nor so yet if because while when where though although that which who whom what whether"
+_PRONOUNS = "i you he she it we they me him us them this these those there here one ye thee thou"
+_AUXILIARIES = (
+    "am is are was were be been being do does did has have had will would shall should can could may might must"
+    " ain't isn't aren't wasn't weren't don't doesn't didn't hasn't haven't hadn't won't wouldn't can't couldn't"
+    " shouldn't let's"
+)
+_CLIPPED = (
+    "i'm i'll i've i'd you're you'll you've you'd he's he'll he'd she's she'll she'd it's it'll we're we'll we've we'd"
+    " they're they'll they've they'd that's there's who's what's where's here's"
+)
+_LIGHT = "not no too very just some any each every all both such much many more most only even still then now how why"
+
+FUNCTION = frozenset(
+    " ".join((_ARTICLES, _POSSESSIVES, _PREPOSITIONS, _CONJUNCTIONS, _PRONOUNS, _AUXILIARIES, _CLIPPED, _LIGHT)).split()
+)
+"""Light words: they carry no beat of their own."""
+
+NEVER_LAST = frozenset(
+    " ".join((_ARTICLES, "my your its our their whose thy", _CLIPPED)).split()
+    + "of to at by for from with into onto upon unto and or but nor if because while although whether than as"
+    " every very such let's am is are was were be been has have had will would shall should can could may might must"
+    " i he she we they which who whom that what toward towards during among between against".split()
+)
+"""Words that leave a line hanging in the air."""
+
+SELDOM_LAST = frozenset(
+    "his her him it this these those there some any each both much many more most only even still when where though"
+    " so yet how why in on up out off down over under through about after before behind do does did don't doesn't"
+    " didn't not no too just like all then one you us me them".split()
+)
+"""Words that may close a line, though a fuller one is better."""
+
+BANNED = frozenset(
+    "nigger niggers negro negroes negress darkey darky darkies coon coons pickaninny chink jap squaw injun savage"
+    " savages heathen heathens infidel infidels jew jews gypsy mulatto whore whores harlot strumpet wench slut bitch"
+    " bastard rape raped ravish ravished slave slaves massa cripple idiot hang'd faggot faggots fagot".split()
+)
+"""Slurs and insults of old books; also words whose old meaning is not heard any more."""
+
+
+def is_content(word: str) -> bool:
+    """Whether a word carries meaning of its own, and with it a beat. In lower case."""
+    return word not in FUNCTION
