@@ -18,6 +18,7 @@ from aigc_music.core.notes import Score
 from aigc_music.core.parts import PART_NAMES, PARTS, part_of_channel
 from aigc_music.core.theory import Chord, Key
 from aigc_music.core.time import Metre
+from aigc_music.engine.job import JobContext
 from aigc_music.engine.requests import MusicRequest
 from aigc_music.generators.music.band import CUES, Wishes
 from aigc_music.generators.music.chart import whole_bars
@@ -40,7 +41,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def song(model: str, **wanted: object) -> tuple[Score, MusicGenerator]:
     generator = MusicGenerator(MusicRequest(model=model, seed=4, **wanted))  # type: ignore[arg-type]
-    return generator.generate(), generator
+    return generator.generate(JobContext(seed=4)), generator
 
 
 def crossings(score: Score) -> int:
@@ -186,9 +187,9 @@ def test_same_seed_same_song_and_the_stream_is_the_song(model: str) -> None:
     one, generator = song(model, bars=8, swing=0.7)
     other, _ = song(model, bars=8, swing=0.7)
     assert one == other
-    streamed = list(generator.stream())
+    streamed = list(generator.stream(JobContext(seed=4)))
     assert sorted(streamed) == one.notes and [note.tick for note in streamed] == sorted(n.tick for n in streamed)
-    assert one != MusicGenerator(MusicRequest(model=model, seed=5, bars=8, swing=0.7)).generate()
+    assert one != MusicGenerator(MusicRequest(model=model, seed=5, bars=8, swing=0.7)).generate(JobContext(seed=5))
 
 
 @given(st.integers(0, 100_000), st.floats(0, 1), st.booleans())

@@ -13,6 +13,7 @@ from aigc_music.core.notes import Note, Score, Track
 from aigc_music.core.parts import DRUMS, PART_NAMES, PARTS, part_of_channel
 from aigc_music.core.theory import Chord, Key
 from aigc_music.core.time import Metre
+from aigc_music.engine.job import JobContext
 from aigc_music.engine.requests import TASKS as NAMES
 from aigc_music.engine.requests import MusicRequest
 from aigc_music.files.midi import read_score, write_score
@@ -60,7 +61,7 @@ def band() -> Score:
 
 def done(model: str, task: str, given: Score | str, **wanted: object) -> tuple[Score, MusicGenerator]:
     generator = MusicGenerator(MusicRequest(task=task, given=given, model=model, seed=2, **wanted))  # type: ignore[arg-type]
-    return generator.generate(), generator
+    return generator.generate(JobContext(seed=2)), generator
 
 
 def added(score: Score, given: Score) -> Iterator[tuple[int, Note]]:
@@ -164,7 +165,7 @@ def test_humanised_notes_keep_pitch_order_and_place(model: str) -> None:
 
 def test_a_groove_is_drums_alone_with_fills(model: str) -> None:
     generator = MusicGenerator(MusicRequest(task="groove", style="funk", bars=16, model=model, seed=3))
-    score = generator.generate()
+    score = generator.generate(JobContext(seed=3))
     assert {part_of_channel(note.channel) for note in score.notes} == {DRUMS}
     fills = [row.tick // BAR for row in generator.chart.groove if 0 < row.likeness < 0.5]
     assert fills == [7, 15]
@@ -172,7 +173,7 @@ def test_a_groove_is_drums_alone_with_fills(model: str) -> None:
 
 def test_a_melody_over_written_chords(model: str) -> None:
     request = MusicRequest(task="melody", chords="C | Am | F | G", bars=8, model=model, seed=3)
-    score = MusicGenerator(request).generate()
+    score = MusicGenerator(request).generate(JobContext(seed=request.seed))
     assert [track.name for track in score.tracks] == ["melody"]
     assert [name for _, name in score.texts][:4] == ["C", "Am", "F", "G"]
 
@@ -243,4 +244,4 @@ def test_a_file_gives_what_its_score_gives(model: str, tmp_path: Path) -> None:
     from_score, _ = done(model, "accompany", read_score(tmp_path / "tune.mid"))
     assert from_file == from_score
     record = generator.request.record()
-    assert record["given"]["path"].endswith("tune.mid") and len(record["given"]["sha256"]) == 64
+    assert record["given"]["name"] == "tune.mid" and len(record["given"]["sha256"]) == 64

@@ -1,122 +1,45 @@
-"""`aigc-music generate`: one asset from one request."""
+"""`aigc-music generate`: one asset from one request; one file a kind."""
 
 from __future__ import annotations
 
-import json
-import sys
-from dataclasses import asdict, replace
-from pathlib import Path
-from typing import Any
+from importlib import import_module
 
 import click
-from click.core import ParameterSource
 
-from aigc_music.core.errors import UsageError
+# kind -> (module, one line for the list)
+KINDS: dict[str, tuple[str, str]] = {
+    "music": ("generate_music", "A piece of music as a MIDI file."),
+    "words": ("generate_words", "Lyrics that fit a melody, titles, stories, game content ..."),
+    "cover": ("generate_cover", "A sleeve that stores accept, drawn from the song itself."),
+}
 
 EPILOG = """\b
-Tasks: song, continue, accompany, harmonise, chords, melody, rhythm, groove, humanise, fill. All but song and
-groove work on given music; what was given stays as it is, new parts stand beside it.
-
-\b
 Examples:
-  aigc-music generate music --style jazz --key "F major" --form AABA --bars 32 --out tune.mid
-  aigc-music generate music --style chorale --seed 7 --n 5 --out chorale.mid --json
-  aigc-music generate music --form blues --bars 24 --energy 0.7 --out blues.mid
-  aigc-music generate music --chords "C | Am | F G | C" --task melody --out tune.mid
-  aigc-music generate music --task accompany --given tune.mid --out band.mid
-  aigc-music generate music --task fill --given band.mid --from-bar 5 --to-bar 6 --out again.mid
+  aigc-music generate music --style jazz --key "F major" --bars 32 --out tune.mid
+  aigc-music generate words --melody tune.mid --theme "harbour lights" --out lyrics.json
+  aigc-music generate cover --title "Harbour Lights" --artist "Ada Park" --song tune.mid --out cover.jpg
 """
 
 
-@click.group("generate")
+class Kinds(click.Group):
+    """A group whose kinds are imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(KINDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in KINDS:
+            return None
+        return import_module(f"aigc_music.cli.{KINDS[cmd_name][0]}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Kinds"):
+            formatter.write_dl([(name, line) for name, (_, line) in KINDS.items()])
+
+
+@click.group("generate", cls=Kinds, epilog=EPILOG)
 def command() -> None:
-    """Make one asset from one request: music."""
+    """Make one asset from one request: music, words, a cover.
 
-
-@command.command("music", epilog=EPILOG)
-@click.option("--task", default="song", show_default=True, help="What to do, see below.")
-@click.option("--given", type=click.Path(path_type=Path, dir_okay=False), help="MIDI file that the task works on.")
-@click.option("--style", help="Such as pop, jazz, folk, chorale, funk. [default: pop, or one that suits the given]")
-@click.option("--key", help="A tonic and a mode. [default: C major, or the given music's]")
-@click.option("--bpm", type=float, help="Tempo. [default: one that suits the style, or the given music's]")
-@click.option("--bars", type=int, default=16, show_default=True, help="Length of what is new, 1..512.")
-@click.option("--metre", help="Time signature. [default: 4/4, or the given music's]")
-@click.option("--form", help="AABA, verse-chorus, blues, free, or letters such as AABB. [default: suits the style]")
-@click.option("--ending/--no-ending", default=None, help="Whether it comes to an end. [default: as the task has it]")
-@click.option("--chords", help="A progression, such as 'C | Am F/C | G7', repeated until the bars are full.")
-@click.option("--parts", help="Who plays, with commas: melody,counter,inner,bass,keys,drums.")
-@click.option("--from-bar", type=int, help="First bar to fill, counted from 1.")
-@click.option("--to-bar", type=int, help="Last bar to fill.")
-@click.option("--energy", type=float, help="0 calm .. 1 full: density, loudness, register and voices together.")
-@click.option("--density", type=float, default=0.5, show_default=True, help="How many notes, 0..1.")
-@click.option("--register", type=float, help="Mean pitch as a MIDI note number, 24..100.")
-@click.option("--polyphony", type=float, help="Notes at once, 0.5..8.")
-@click.option("--loudness", type=float, help="Mean velocity, 1..127.")
-@click.option("--accidentals/--no-accidentals", default=None, help="Whether notes outside the key may come.")
-@click.option("--longest-copy", type=int, default=16, show_default=True,
-              help="No phrase of a training song with more notes, 12..63.")  # fmt: skip
-@click.option("--swing", type=float, help="0 straight .. 1 triplets. [default: as the style has it]")
-@click.option("--strength", type=float, default=1.0, show_default=True, help="How much wishes are stressed, 1..3.")
-@click.option("--temperature", type=float, default=1.0, show_default=True, help="How daring, 0.2..2.")
-@click.option("--model", default="default", show_default=True, help="See 'aigc-music models'.")
-@click.option("--seed", type=int, help="Number that fixes all chance. Default: a new one, shown.")
-@click.option(
-    "--n", "count", type=int, default=1, show_default=True, help="Make several, best first (name-1.mid ...)."
-)
-@click.option("--taste/--no-taste", "leaning", default=True, show_default=True,
-              help="Lean towards what you keep, see 'aigc-music rate'; with --seed only the order does.")  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("music.mid"), show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object as the last line of stdout.")
-def music(
-    count: int, out: Path, as_json: bool, seed: int | None, metre: str | None, parts: str | None, given: Path | None,
-    leaning: bool, **wanted: Any,
-) -> None:  # fmt: skip
-    """A piece of music as a MIDI file, one track a part: from nothing, or on the music you give."""
-    from aigc_music.cli.live import parse_metre
-    from aigc_music.engine import Engine, MusicRequest
-    from aigc_music.engine.taste import Taste
-
-    if not 1 <= count <= 1000:
-        raise UsageError(f"--n {count}: give 1..1000 pieces")
-    if out.suffix.lower() not in (".mid", ".midi"):
-        raise UsageError(f"--out {out}: music is written as MIDI, give a name that ends in .mid")
-    engine = Engine()
-    taste = Taste.load() if leaning else Taste(Path())
-    if seed is not None:
-        wanted["seed"] = seed  # a seed asks for the same music again, whatever was rated since
-    else:
-        said = click.get_current_context().get_parameter_source
-        unset = [name for name in wanted if said(name) is ParameterSource.DEFAULT]
-        wanted |= taste.wishes(wanted["style"] or "pop", unset)
-    first = MusicRequest(
-        metre=None if metre is None else parse_metre(metre),
-        parts=None if parts is None else tuple(name.strip() for name in parts.split(",") if name.strip()),
-        given=None if given is None else str(given),
-        **wanted,
-    )
-    results = []
-    with click.progressbar(range(count), label="composing", show_eta=True, file=sys.stderr) as bar:
-        for index in bar:
-            results.append(engine.run(replace(first, seed=first.seed + index)))
-    if count > 1:
-        results = taste.rank(results)  # near to real music of the style, and to what you keep
-    for number, result in enumerate(results, 1):
-        result.save(out if count == 1 else out.with_name(f"{out.stem}-{number}{out.suffix}"))
-    best = results[0]
-    if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "artifacts": [asdict(artifact) for result in results for artifact in result.artifacts],
-                    "provenance": best.provenance,
-                    "quality": best.quality,
-                }
-            )
-        )
-        return
-    for result in results:
-        seconds = result.score.seconds()
-        click.echo(
-            f"{result.artifacts[0].path}: {result.quality['notes']} notes, {seconds:.0f} s of music in"
-            f" {result.seconds:.1f} s, seed {result.request.seed}"
-        )
+    Beside every file stands NAME.provenance.json: what it was made from and with; 'aigc-music verify' checks it.
+    """

@@ -1,4 +1,4 @@
-"""`aigc-music rate`: keep or discard a piece; what was learned from it; forget it all."""
+"""`aigc-music rate`: keep or discard a piece or a cover; what was learned from it; forget it all."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from aigc_music.core.styles import STYLE_NAMES
 
 if TYPE_CHECKING:
     from aigc_music.core.notes import Score
+    from aigc_music.engine.picture_taste import PictureTaste
     from aigc_music.engine.taste import Taste
 
 VERDICTS = ("keep", "discard")
@@ -24,6 +25,7 @@ While 'aigc-music live' plays, y keeps and n discards the last eight bars.
 Examples:
   aigc-music rate tune.mid keep
   aigc-music rate tune-2.mid discard --style jazz
+  aigc-music rate cover-3.jpg keep
   aigc-music rate --list
   aigc-music rate --forget
 """
@@ -39,7 +41,7 @@ Examples:
 def command(
     path: Path | None, verdict: str | None, style: str | None, listing: bool, forget: bool, as_json: bool
 ) -> None:
-    """Say 'keep' or 'discard' of a piece, and new music leans a little your way.
+    """Say 'keep' or 'discard' of a piece or a cover, and new ones lean a little your way.
 
     Of several pieces those like the kept ones come first. A few ratings change next to nothing, twenty that agree
     a lot. Ratings hold figures of the music, never the music, and stay on this machine.
@@ -49,17 +51,24 @@ def command(
     if path is not None and verdict is None:
         raise UsageError(f"{path}: say 'keep' or 'discard' after the file")
 
+    from aigc_music.engine.encodings import suffixes_of
+    from aigc_music.engine.picture_taste import PictureTaste
     from aigc_music.engine.taste import Taste
 
-    taste = Taste.load()
+    taste, pictures = Taste.load(), PictureTaste.load()
     if forget:
-        gone = taste.forget()
+        gone = taste.forget() + pictures.forget()
         _answer({"forgotten": gone, "path": str(taste.path)}, f"ratings forgotten: {gone}", as_json)
     elif listing:
-        _list(taste, as_json)
+        _list(taste, pictures, as_json)
     elif path is not None:
         keep = choose("verdict", verdict or "", VERDICTS) == "keep"
-        _rate(taste, path, keep, style, as_json)
+        if path.suffix.lower() in suffixes_of("image"):
+            found = {"rated": str(path), "keep": keep, "traits": pictures.rate(path, keep)}
+            words = f"{path}: {'kept' if keep else 'discarded'}; {pictures.words()}"
+            _answer(found | {"ratings": len(pictures.rows)}, words, as_json)
+        else:
+            _rate(taste, path, keep, style, as_json)
 
 
 def _rate(taste: Taste, path: Path, keep: bool, style: str | None, as_json: bool) -> None:
@@ -76,7 +85,7 @@ def _rate(taste: Taste, path: Path, keep: bool, style: str | None, as_json: bool
     _answer(found, f"{words}; {taste.words()}", as_json)
 
 
-def _list(taste: Taste, as_json: bool) -> None:
+def _list(taste: Taste, pictures: PictureTaste, as_json: bool) -> None:
     learned = {"all": taste.words()} | {style: taste.words(style) for style in taste.styles}
     found = {
         "ratings": len(taste.ratings),
@@ -86,7 +95,10 @@ def _list(taste: Taste, as_json: bool) -> None:
         "learned": learned,
         "nudges": {name: taste.nudge(None if name == "all" else name) for name in learned},
     }
+    found["covers"] = {"ratings": len(pictures.rows), "learned": pictures.words()}
     lines = [f"{name + ':':10} {words}" for name, words in learned.items()]
+    if pictures.rows:
+        lines.append(f"{'covers:':10} {pictures.words()}")
     nudge = ", ".join(f"{name} {offset:+g}" for name, offset in taste.nudge(None).items())
     if nudge:
         lines.append(f"{'leans:':10} {nudge} (where you say nothing)")

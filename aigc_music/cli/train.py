@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,8 @@ from typing import Any
 import click
 
 from aigc_music.core.errors import MissingExtraError, UsageError
+
+from .progress import progress
 
 EPILOG = """\b
 Examples:
@@ -30,8 +30,6 @@ Examples:
   aigc-music train data sets/*.zip --out arrays
   aigc-music train music --data arrays --out runs/first
 """
-
-Say = Callable[[str, float, float | None], None]
 
 
 @click.group("train")
@@ -99,7 +97,7 @@ def data_command(data: tuple[Path, ...], out: Path, licence: str | None, cache: 
     """
     from models.music.dataset import build
 
-    with _progress() as say:
+    with progress() as say:
         index = build(data, out, licence=licence, cache=cache, report=lambda what, done: say(what, done, None))
     if as_json:
         click.echo(json.dumps({"out": str(out)} | index))
@@ -117,7 +115,7 @@ def _tune(data: tuple[Path, ...], parent: str, name: str, as_json: bool, options
     from models.music.tune import tune
 
     wanted = ("steps", "seed", "style", "licence", "replace_model", "cache", "threads")
-    with _progress() as say:
+    with progress() as say:
         tuned = tune(
             data, name, model=parent, minutes=options["minutes"] or 12.0, report=say,
             **{key: options[key] for key in wanted},
@@ -148,7 +146,7 @@ def _train(
 
     wanted = ("steps", "seed", "network", "size", "licence", "cache", "threads", "device", "tensorboard")
     folder = new_model(name, replace=options["replace_model"]) if name else out / "model"
-    with _progress() as say:
+    with progress() as say:
         run = train(
             data, out, minutes=options["minutes"] or 60.0, quiet=True,
             report=lambda now: say(f"step {now.step}, {now.bits:.2f} bits a note", now.done, now.seconds_left),
@@ -167,26 +165,6 @@ def _train(
         click.echo(f"{result['steps']} steps, {best}")
         click.echo(f"play it: aigc-music live --model {name or folder}")
     return result
-
-
-@contextmanager
-def _progress() -> Iterator[Say]:
-    """A bar on stderr with what is done and the time left; nothing where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
-               TextColumn("{task.fields[left]}"))  # fmt: skip
-    console = Console(stderr=True)
-    quiet = not console.is_terminal or os.environ.get("RANK", "0") != "0"  # of several processes the first one speaks
-    with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
-        task = bar.add_task("", total=1.0, left="")
-
-        def say(what: str, done: float, left: float | None) -> None:
-            text = "" if left is None else f"{int(left) // 60}:{int(left) % 60:02d} left"
-            bar.update(task, description=what, completed=done, left=text)
-
-        yield say
 
 
 def _data_table(sets: list[dict[str, Any]]) -> None:

@@ -49,7 +49,8 @@ class Score:
     """A piece: tracks under one tempo map and one metre map.
 
     tempos: (tick, bpm); metres: (tick, Metre); keys: (tick, name such as 'F major'); markers and texts:
-    (tick, text). All lists are sorted by tick. `repairs` says in words what a reader had to mend.
+    (tick, text). All lists are sorted by tick. `repairs` says in words what a reader had to mend. `provenance` is the
+    record of where the piece comes from, as one line of JSON; it says nothing about what was changed since.
     """
 
     tracks: list[Track] = field(default_factory=list)
@@ -60,6 +61,7 @@ class Score:
     texts: list[tuple[int, str]] = field(default_factory=list)
     title: str = ""
     repairs: list[str] = field(default_factory=list)
+    provenance: str = ""
 
     @property
     def notes(self) -> list[Note]:

@@ -1,6 +1,8 @@
-"""Whole files or none: write under a temporary name in the same folder, then rename.
+"""Whole files or none: write to a file without a name in the same folder, then name it.
 
-A reader, a crash or a full disk never sees half a file, and an older file of that name survives a failure.
+A reader, a crash, a kill or a full disk never leaves half a file, and an older file of that name survives a failure.
+Linux has files without a name (O_TMPFILE); where the system or the file system has none, a hidden temporary name is
+used, which only a kill can leave behind.
 """
 
 from __future__ import annotations
@@ -55,7 +57,9 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
         if target.exists() and not target.is_file():
             raise FileError(f"cannot write {str(wanted)!r}: it is a folder or a device: give a file name")
         part = target.with_name(f".{secrets.token_hex(8)}.part")  # short, the name may be at its limit
-        file = part.open("xb")
+        file = _nameless(target.parent)
+        named = file is None
+        file = file or part.open("xb")
     except (OSError, ValueError) as error:
         if isinstance(error, FileError):
             raise
@@ -67,6 +71,8 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+            if not named:
+                os.link(f"/proc/self/fd/{file.fileno()}", part, src_dir_fd=file.fileno())  # a dir_fd makes it linkat
         part.replace(target)
     except OSError as error:
         _discard(file, part)
@@ -76,6 +82,17 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
     except BaseException:
         _discard(file, part)
         raise
+
+
+def _nameless(folder: Path) -> BinaryIO | None:
+    """A file in `folder` that has no name yet, open for writing; None where there is no such thing."""
+    if not hasattr(os, "O_TMPFILE") or not Path("/proc/self/fd").exists():
+        return None
+    try:
+        handle = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o666)  # less the umask, as any new file
+    except OSError:
+        return None
+    return os.fdopen(handle, "w+b")
 
 
 def _discard(file: BinaryIO, part: Path) -> None:

@@ -20,6 +20,7 @@ What becomes of what:
 - Tempo, metre and key: of several at one tick in one track the last counts, between tracks the first track's.
 - Texts: UTF-8, else cp1252, else Latin-1. Cue points join the texts; a copyright notice becomes a text that
   begins with 'copyright: ' and is written back as a notice.
+- Provenance: a text that begins with 'aigc-music provenance: ' is `Score.provenance`, and no text of the music.
 - Format 2 (independent patterns): each pattern follows the one before on the next bar line, with a marker of
   its name and its own tempo (120 bpm where it names none) and metre (4/4).
 
@@ -63,6 +64,7 @@ MAX_TICK = 24 * 3600 * 2 * TICKS_PER_QUARTER
 
 _MAX_REPAIRS = 100
 _COPYRIGHT = "copyright: "
+_PROVENANCE = "aigc-music provenance: "
 _FRAME_RATES = {24: (24, 1), 25: (25, 1), 29: (30_000, 1001), 30: (30, 1)}  # frames a second as a fraction
 _MAJOR_TONICS = (11, 6, 1, 8, 3, 10, 5, 0, 7, 2, 9, 4, 11, 6, 1)  # of the signatures 7 flats .. 7 sharps
 _MAJOR_SIGNATURES = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")  # as mido spells them
@@ -172,6 +174,10 @@ class _Reader:
         score.texts = [text for sequence in sequences for text in sequence.texts]
         score.markers.sort(key=_tick)
         score.texts.sort(key=_tick)
+        records = [text for _, text in score.texts if text.startswith(_PROVENANCE)]
+        if records:
+            score.provenance = records[0].removeprefix(_PROVENANCE)
+            score.texts = [(tick, text) for tick, text in score.texts if not text.startswith(_PROVENANCE)]
         if sequences and format_ != 2:
             score.title = sequences[0].name
             if not sequences[0].is_music:
@@ -616,6 +622,8 @@ def _conductor(score: Score) -> list[_Timed]:
         key = Key.parse(name)
         signature = (_MINOR_SIGNATURES if key.is_minor else _MAJOR_SIGNATURES)[key.tonic]
         events.append((tick, 2, MetaMessage("key_signature", key=signature)))
+    if score.provenance:
+        events.append((0, 3, MetaMessage("text", text=_encodable(_PROVENANCE + score.provenance))))
     for tick, text in score.markers:
         events.append((tick, 3, MetaMessage("marker", text=_encodable(text))))
     for tick, text in score.texts:

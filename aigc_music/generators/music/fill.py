@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from aigc_music.engine.job import JobContext
 from models.music.corpus import Song, tidy
 from models.music.decode_cpu import MusicModel
 from models.music.windows import PLAIN, collate, unit_table, window
@@ -28,9 +29,12 @@ _AFTER = 32  # notes after the gap that judge it
 _BEFORE = 96  # notes before them that the model hears
 
 
-def best_filling(model: MusicModel, chart: Chart, given: Given, seed: int) -> list[Played]:
+def best_filling(model: MusicModel, chart: Chart, given: Given, seed: int, job: JobContext) -> list[Played]:
     """The best of ATTEMPTS ways to play the chart, which covers the gap."""
-    attempts = [list(perform(model, chart, seed + 1000 * number)) for number in range(ATTEMPTS)]
+    attempts = []
+    for number in range(ATTEMPTS):
+        job.progress(number / ATTEMPTS, "trying")
+        attempts.append(list(perform(model, chart, seed + 1000 * number)))
     parts = chart.spans[0].wishes.parts
     kept = [note for note in given.notes if not (chart.begin <= note.tick < chart.end and note.part in parts)]
     if all(note.tick < chart.end for note in kept):  # nothing follows: the first attempt is as good as any

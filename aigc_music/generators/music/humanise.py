@@ -8,6 +8,7 @@ Threads: one. Realtime-safe: no.
 
 from __future__ import annotations
 
+from aigc_music.engine.job import JobContext
 from models.music.decode_cpu import MusicModel
 from models.music.touch import touch
 
@@ -17,7 +18,7 @@ from .chart import Chart, Played
 __all__ = ["humanised"]
 
 
-def humanised(model: MusicModel, chart: Chart, seed: int) -> dict[Played, Played]:
+def humanised(model: MusicModel, chart: Chart, seed: int, job: JobContext) -> dict[Played, Played]:
     """Every note of chart.given, and how it is played: 20 ticks beside the grid at most, with a new velocity."""
     result: dict[Played, Played] = {}
     first = min(note.tick for note in chart.given)
@@ -37,6 +38,7 @@ def humanised(model: MusicModel, chart: Chart, seed: int) -> dict[Played, Played
             [row.chord.quality for row in chart.chords], [row.bass for row in chart.chords],
         )  # fmt: skip
         for index, note in enumerate(own):
+            job.progress(len(result) / len(chart.given), "playing")
             origin, metre = chart.metre_at(note.tick)
             lane.conditions.set_metre(metre, origin)
             tick, velocity = touch(lane.stream, lane.conditions, lane.limits, note, index)

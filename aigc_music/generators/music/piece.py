@@ -8,6 +8,9 @@ from typing import Any
 from aigc_music.core.notes import Note, Score, Track
 from aigc_music.core.parts import PARTS
 from aigc_music.core.time import Metre
+from aigc_music.engine.job import JobContext
+from aigc_music.engine.quality import measure
+from aigc_music.engine.registry import Material
 from aigc_music.engine.requests import MusicRequest
 from models.music.decode_cpu import load_model
 
@@ -39,36 +42,59 @@ class MusicGenerator:
         self.chart: Chart = chart_of(self.request, self.given)
         self.card: dict[str, Any] = model.card
         self._model = model
+        self._quality: dict[str, Any] = {}
 
     @staticmethod
     def check(request: MusicRequest) -> None:
         """UsageError or FileError where the request cannot be served; no model is loaded."""
         prepare(request)
 
-    def stream(self) -> Iterator[Note]:
+    def stream(self, job: JobContext) -> Iterator[Note]:
         """The new notes (of `humanise`: all notes) in order of time."""
-        for note in self._notes():
+        for note in self._notes(job):
             yield Note(note.tick, note.pitch, note.velocity, note.duration, PARTS[note.part].channel)
 
-    def _notes(self) -> Iterator[Played]:
+    def _notes(self, job: JobContext) -> Iterator[Played]:
+        """The notes as they come; the job hears how far they are."""
+        begin, length = self.chart.begin, max(1, self.chart.end - self.chart.begin)
+        for note in self._drawn(job):
+            job.progress((note.tick - begin) / length, "composing")
+            yield note
+
+    def _drawn(self, job: JobContext) -> Iterator[Played]:
         request, chart, given = self.request, self.chart, self.given
         if given is not None and request.task == "chords":
             return iter(plain_keys(given.chords, given.end))
         if given is not None and request.task == "humanise":
-            return iter(sorted(humanised(self._model, chart, request.seed).values()))
+            return iter(sorted(humanised(self._model, chart, request.seed, job).values()))
         if given is not None and request.task == "fill":
-            return iter(best_filling(self._model, chart, given, request.seed))
+            return iter(best_filling(self._model, chart, given, request.seed, job))
         return perform(self._model, chart, request.seed)
 
-    def generate(self) -> Score:
+    def generate(self, job: JobContext) -> Score:
         """The whole piece: a track a part, chords as texts, sections as markers. Given notes stay as they are."""
+        score = self._composed(job)
+        job.progress(1.0, "measuring")
+        self._quality = measure(score, str(self.request.key), str(self.request.style))
+        return score
+
+    def materials(self) -> list[Material]:
+        return [Material.of_card(self.card)]
+
+    def quality(self) -> dict[str, Any]:
+        return self._quality
+
+    def disclosure(self) -> dict[str, str]:
+        return {"composition": "generated" if self.given is None else "assisted"}
+
+    def _composed(self, job: JobContext) -> Score:
         given = self.given
         if given is None:
-            return self._new_score(list(self._notes()))
+            return self._new_score(list(self._notes(job)))
         if self.request.task == "humanise":
-            score = given.played_as(humanised(self._model, self.chart, self.request.seed))
+            score = given.played_as(humanised(self._model, self.chart, self.request.seed, job))
         else:
-            score = self._joined_score(list(self._notes()), given)
+            score = self._joined_score(list(self._notes(job)), given)
         score.keys = score.keys or [(0, str(self.request.key))]
         score.texts = score.texts or [(row.tick, str(row)) for row in self.chart.chords]
         return score
