@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from aigc_music.core.notes import Note, Score, Track
     from aigc_music.core.theory import Chord, Key
     from aigc_music.core.time import TempoMap
-    from aigc_music.engine import Engine, MusicRequest, Result
+    from aigc_music.engine import Engine, ImageRequest, Job, MusicRequest, Result, TextRequest
     from aigc_music.files.midi import read_score, write_score
 
 __version__ = "0.1.0"
@@ -19,12 +19,15 @@ _HOMES = {
     "AigcMusicError": "aigc_music.core.errors",
     "Chord": "aigc_music.core.theory",
     "Engine": "aigc_music.engine",
+    "ImageRequest": "aigc_music.engine",
+    "Job": "aigc_music.engine",
     "Key": "aigc_music.core.theory",
     "MusicRequest": "aigc_music.engine",
     "Note": "aigc_music.core.notes",
     "Result": "aigc_music.engine",
     "Score": "aigc_music.core.notes",
     "TempoMap": "aigc_music.core.time",
+    "TextRequest": "aigc_music.engine",
     "Track": "aigc_music.core.notes",
     "UsageError": "aigc_music.core.errors",
     "read_score": "aigc_music.files.midi",
@@ -35,12 +38,15 @@ __all__ = [
     "AigcMusicError",
     "Chord",
     "Engine",
+    "ImageRequest",
+    "Job",
     "Key",
     "MusicRequest",
     "Note",
     "Result",
     "Score",
     "TempoMap",
+    "TextRequest",
     "Track",
     "UsageError",
     "read_score",

@@ -5,7 +5,6 @@ Threads: `submit`, `cancel` and `close` from any; one thread a worker listens to
 
 from __future__ import annotations
 
-import atexit
 import itertools
 import os
 import subprocess
@@ -51,7 +50,8 @@ class _Worker:
             env=os.environ | dict.fromkeys(_ONE_THREAD, "1"),
             start_new_session=True,  # so that a Ctrl-C reaches the engine alone, which cancels in order
         )
-        threading.Thread(target=self._listen, name="worker", daemon=True).start()
+        self.thread = threading.Thread(target=self._listen, name="worker", daemon=True)
+        self.thread.start()
 
     def give(self, job: Job) -> None:
         self.job = job
@@ -78,6 +78,9 @@ class _Worker:
             while (message := read_message(self.process.stdout)) is not None:
                 self._take(message)
         code = self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            with suppress(OSError):  # what was still to be written has no reader any more
+                pipe.close()  # type: ignore[union-attr]
         self.pool.lost(self, code)
 
     def _take(self, message: tuple) -> None:  # type: ignore[type-arg]
@@ -114,7 +117,6 @@ class Pool:
         self._waiting: deque[Job] = deque()
         self._closed = False
         self._numbers = itertools.count(1)
-        atexit.register(self.close)
 
     def number(self) -> int:
         return next(self._numbers)
@@ -160,10 +162,14 @@ class Pool:
             for job in self._waiting:
                 job.end(error=Cancelled("stopped before it began"))
             self._waiting.clear()
-            for worker in self._workers:
+            workers = list(self._workers)
+            for worker in workers:
                 if worker.job is not None:
                     worker.job.cancelling = True
                 worker.process.kill()
+        for worker in workers:
+            if worker.thread is not threading.current_thread():
+                worker.thread.join(2.0)
 
     def _hand_out(self) -> None:
         while self._waiting and not self._closed:
