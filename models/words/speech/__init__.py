@@ -1,0 +1,3 @@
+"""How words sound: English read from its spelling, Chinese from pypinyin; syllables, stress, rhyme. Nothing is imported
+here: see english, chinese and rhyme.
+"""
