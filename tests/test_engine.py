@@ -116,7 +116,7 @@ def test_workers_stand_back(engine: Engine) -> None:
     pid = engine._pool._workers[0].process.pid
     assert os.getpriority(os.PRIO_PROCESS, pid) >= os.getpriority(os.PRIO_PROCESS, 0) + 5
     if hasattr(os, "sched_getscheduler"):
-        assert os.sched_getscheduler(pid) == os.SCHED_BATCH
+        assert os.sched_getscheduler(pid) == os.SCHED_IDLE
 
 
 def test_workers_end_with_a_killed_engine(tmp_path: Path) -> None:

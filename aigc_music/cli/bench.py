@@ -17,6 +17,7 @@ Examples:
   aigc-music bench synth
   aigc-music bench start
   aigc-music bench batch
+  aigc-music bench jobs
 
 Figures depend on what else runs: every table says the load, and peers take the same weather. Compare ratios, not ms.
 """
@@ -81,12 +82,13 @@ BARS: dict[str, tuple[Bar, ...]] = {
         Bar("aigc-music live, first note", "p50", 1000.0),
     ),
     "batch": (Bar("aigc-music", "notes_per_s", 5000.0, least=True, workers=2, unit=""),),
+    "jobs": (Bar("live beside our jobs", "late", 0.0, unit=" notes"),),
 }
 """The bars of this project, in ms; `times` is a ratio."""
 
 YARDSTICK = {
     "decode": "aigc-music", "jitter": "aigc-music", "synth": "aigc-music", "start": "python -c pass",
-    "batch": "aigc-music",
+    "batch": "aigc-music", "jobs": "live alone",
 }  # fmt: skip
 """The row that the column 'times' divides by."""
 
@@ -175,6 +177,20 @@ def batch(model: str, notes: int, workers: int, lanes: int | None, device: str, 
     with _doing(as_json) as report:
         rows, skipped = measure(model, notes, workers, lanes, device, report)
     show("batch", "Many pieces at once, time of one note", rows, skipped, load, as_json)
+
+
+@command.command("jobs")
+@click.option("--seconds", type=int, default=15, show_default=True, help="Of playing per contender, 4..600.")
+@click.option("--jobs", "count", type=click.IntRange(1, 64), help="How many beside it.  [default: one a core]")
+@_json
+def jobs(seconds: int, count: int | None, as_json: bool) -> None:
+    """How late live notes leave while offline jobs run beside them."""
+    from aigc_music.cli.bench_jobs import measure
+
+    load = load_average()
+    with _doing(as_json) as report:
+        rows = measure(seconds, count, report)
+    show("jobs", "Lateness of live notes beside offline jobs", rows, {}, load, as_json)
 
 
 # -- judging and showing -----------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The worker process, `python -m aigc_music.engine.worker`: does jobs, one after the other, and never in the way.
 
-It talks to its engine over stdin and stdout (see messages). It puts itself below what plays (nice 10, batch
+It talks to its engine over stdin and stdout (see messages). It puts itself below what plays (nice 10, idle
 scheduling on Linux), uses one thread, and ends when stdin closes: so the death of its engine shows, kill -9 included.
 
 Threads: one works, one listens for a cancel. Realtime-safe: no.
@@ -87,8 +87,9 @@ def _stand_back() -> None:
     with suppress(OSError, AttributeError):
         os.nice(10)
     with suppress(OSError, AttributeError):
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # type: ignore[attr-defined, unused-ignore]
-    with suppress(OSError):  # where Linux groups processes by session, nice counts between groups only here
+        # whoever wakes up beside an idle task gets its core at once
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # type: ignore[attr-defined, unused-ignore]
+    with suppress(OSError):  # where Linux groups processes by session, this is the share of the group
         Path("/proc/self/autogroup").write_text("10")
 
 
