@@ -29,7 +29,9 @@ _CLIPPED = (
 _LIGHT = "not no too very just some any each every all both such much many more most only even still then now how why"
 
 FUNCTION = frozenset(
-    " ".join((_ARTICLES, _POSSESSIVES, _PREPOSITIONS, _CONJUNCTIONS, _PRONOUNS, _AUXILIARIES, _CLIPPED, _LIGHT)).split()
+    " ".join(
+        (_ARTICLES, _POSSESSIVES, _PREPOSITIONS, _CONJUNCTIONS, _PRONOUNS, _AUXILIARIES, _CLIPPED, _LIGHT)
+    ).split()
 )
 """Light words: they carry no beat of their own."""
 

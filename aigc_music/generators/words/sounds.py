@@ -1,0 +1,104 @@
+"""The sound of words as the templates need it, in both languages: how many syllables, which stressed, what rhymes.
+
+Threads: any. Realtime-safe: no.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from aigc_music.core.errors import UsageError
+from models.words.language import text as writing
+from models.words.speech import english
+from models.words.speech import rhyme as rhymes_en
+
+from .grammar import is_content
+
+__all__ = [
+    "HEIGHT", "Sound", "is_light", "last", "pieces", "rhyme", "sound", "stresses", "syllables", "tones", "words",
+]  # fmt: skip
+
+HEIGHT: dict[int, float] = {0: 3.0, 1: 5.0, 2: 4.0, 3: 1.5, 4: 3.5}
+"""Mean height of the Mandarin tones on Chao's scale of 1..5; 0 is the neutral tone."""
+
+
+class Sound(NamedTuple):
+    """A word (a character in Chinese). stress: 1 or 0 a syllable; rhyme: what rhyming words have in common, '' for
+    nothing; level: 1 level tone, 0 oblique, -1 in English; height: of the tone, 0 in English."""
+
+    stress: tuple[int, ...]
+    rhyme: str
+    level: int = -1
+    height: float = 0.0
+
+
+def words(line: str, language: str) -> list[str]:
+    """The words of a line in lower case, without marks; characters in Chinese."""
+    return [word for word in writing.split(line, language) if word not in writing.MARKS]
+
+
+@lru_cache(maxsize=65536)
+def sound(word: str, language: str) -> Sound | None:
+    """The sound of a word in lower case, None where it has none (a mark, a sign of another script)."""
+    if language == "zh":
+        return _character(word)
+    try:
+        spoken = english.pronounce(word)
+    except UsageError:
+        return None
+    stress = tuple(int(digit > 0) for digit in spoken.stress)
+    if len(stress) == 1:
+        stress = (int(is_content(word)),)
+    return Sound(stress, " ".join(spoken.rhyme))
+
+
+def syllables(line: str, language: str) -> set[int]:
+    """Numbers of syllables that a line can have."""
+    found = [sound(word, language) for word in words(line, language)]
+    return {sum(len(known.stress) for known in found if known is not None)}
+
+
+def stresses(line: str) -> list[bool]:
+    """Whether each syllable of an English line is stressed."""
+    found = [sound(word, "en") for word in words(line, "en")]
+    return [bool(stress) for known in found if known is not None for stress in known.stress]
+
+
+def tones(line: str) -> list[int]:
+    """Tones 1..4 and 0 of the characters of a Chinese line."""
+    from models.words.speech import chinese  # it loads pypinyin
+
+    return [tone for _, tone in chinese.read("".join(words(line, "zh")))]
+
+
+def last(line: str, language: str) -> str:
+    """The last word of a line, '' where there is none."""
+    found = words(line, language)
+    return found[-1] if found else ""
+
+
+def rhyme(a: str, b: str, language: str) -> bool:
+    """Whether two words rhyme: perfect or family rhymes in English, one rhyme group in Chinese."""
+    one, other = sound(a, language), sound(b, language)
+    if one is None or other is None:
+        return False
+    if language == "zh":
+        return one.rhyme == other.rhyme
+    return rhymes_en.kind(english.pronounce(a), english.pronounce(b)) in ("identity", "perfect", "family")
+
+
+def pieces(word: str) -> list[str]:
+    """A written English word cut into its syllables, marks with their neighbours; joined they are the word."""
+    return list(english.split(word)) if words(word, "en") else [word]
+
+
+def is_light(word: str) -> bool:
+    """Whether an English word is one that carries no meaning of its own."""
+    return not is_content(word.lower())
+
+
+def longest_run(rows: Sequence[Sequence[str]], language: str) -> int | None:
+    """Words in a row that stand in a training text."""
+    return None
