@@ -5,18 +5,18 @@ Threads: one generator a thread. Realtime-safe: no.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from aigc_music.core.errors import UsageError
+from aigc_music.core.errors import ModelError, UsageError
 from aigc_music.core.texts import Text
 from aigc_music.engine.job import JobContext
 from aigc_music.engine.registry import Material
 from aigc_music.engine.requests import TextRequest
 from aigc_music.engine.streams import stream
 from models.words.language.model import LanguageModel
-from models.words.language.text import spell
+from models.words.language.originality import Index
 
 from ..facts import facts_of
 from . import sounds
@@ -31,7 +31,7 @@ from .themes import drawn_theme, theme_words
 __all__ = ["BuiltinLyrics", "BuiltinWords"]
 
 MODELS = {"en": "words-en", "zh": "words-zh"}
-KINDS_OF_PIECES = {"en": "song", "zh": "ci"}
+KINDS_OF_PIECES = {"en": ("song",), "zh": ("ci",)}
 
 
 class BuiltinWords:
@@ -58,15 +58,17 @@ class BuiltinLyrics:
                 "give the language with it, or another model"
             )
         self._theme, self._remarks = theme_words(f"{request.theme} {request.title}", self._model)
+        self._index = self._index_of_copies()
         self._report: Report | None = None
 
     def stream(self, job: JobContext) -> Iterator[str]:
         """The lines as they are written."""
         request, template, model = self.request, self.template, self._model
         theme = self._theme or self._drawn_theme()
-        wishes = Wishes(tuple(theme), request.temperature, request.modern)
-        kind = KINDS_OF_PIECES[request.language]
-        poet = Poet(model, wishes, model.hear(theme, kind), stream(request.seed, "words"))
+        wishes = Wishes(tuple(theme), request.temperature, request.modern, self._copied)
+        kind = next((kind for kind in KINDS_OF_PIECES[request.language] if kind in model.kinds), model.kinds[0])
+        tune = request.tune if request.tune in model.tunes else None
+        poet = Poet(model, wishes, model.hear(theme, kind, tune), stream(request.seed, "words"))
         hook, ending = self._hook()
         written: list[tuple[int, ...]] = []
         stanza = template.lines[0].stanza
@@ -89,7 +91,7 @@ class BuiltinLyrics:
         """The whole song sheet."""
         lines = list(self.stream(job))
         job.progress(1.0, "measuring")
-        self._report = score(lines, self.template, self.request.language, self._model, self._theme)
+        self._report = score(lines, self.template, self.request.language, self._model, self._theme, self._index)
         title = self.request.title or title_from(self.template, lines)
         return lyrics_text(self.template, lines, title, self.request.theme, self.request.artist)
 
@@ -103,6 +105,19 @@ class BuiltinLyrics:
 
     def disclosure(self) -> dict[str, str]:
         return {"lyrics": "generated"}
+
+    def _index_of_copies(self) -> Index | None:
+        """The phrases of the texts that the model learned from, None where its folder has no index."""
+        name = MODELS[self.request.language] if self.request.model == "default" else self.request.model
+        try:
+            return Index.load(name)
+        except ModelError:
+            self._remarks.append(f"model {name!r} has no index of its texts: copies were not looked for")
+            return None
+
+    def _copied(self, words: Sequence[str]) -> bool:
+        """Whether these words hold a copy that is longer than asked for."""
+        return self._index is not None and self._index.copies(words, self.request.longest_copy + 1)
 
     def _drawn_theme(self) -> list[str]:
         request = self.request

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -137,7 +138,7 @@ class Poet:
                     buckets[rest - used].append(following)
         if not buckets[0]:
             raise ModelError(
-                f"the model {self._model.card.get('name')!r} has no words for a line of {length} syllables: use another"
+                f"the model {self._model.card.get('name')!r} has no words for a line of {length} syllables"
             )
         tokens = self._choose(buckets[0])
         self.hear(tokens)
@@ -150,7 +151,7 @@ class Poet:
             self._hearing.hear(token)
             said.words[token] += 1
         self._hearing.hear(LanguageModel.END)
-        for right, word in zip(tokens, tokens[1:], strict=False):
+        for right, word in pairwise(tokens):
             said.pairs.setdefault(right, Counter())[word] += 1
         if tokens:
             said.starts[tokens[-1]] += 1
@@ -188,7 +189,7 @@ class Poet:
         self, path: _Path, rest: int, line: _Line, mask: NDArray[np.bool_] | None, marks: bool = True
     ) -> list[tuple[_Path, int]]:
         """Drawn continuations of a path with `rest` syllables left, each with the syllables that it takes."""
-        lexicon, said = self._lexicon, self._said
+        lexicon = self._lexicon
         hearing = path.heard()
         model = hearing.scores()
         scores = model + self._about
@@ -248,10 +249,10 @@ class Poet:
             ended.append((score + 0.5 * self._wishes.temperature * float(self._draw.gumbel()), path.tokens))
         ended.sort(reverse=True)
         copied = self._wishes.copied
-        for _, tokens in ended if copied is not None else []:
-            if not copied([*self._said.tail, *self._words(tokens)]):
-                return tokens
-        return ended[0][1]
+        if copied is None:
+            return ended[0][1]
+        fresh = [tokens for _, tokens in ended if not copied([*self._said.tail, *self._words(tokens)])]
+        return fresh[0] if fresh else ended[0][1]
 
 
 class _Line:
@@ -259,8 +260,8 @@ class _Line:
 
     def __init__(self, spec: LineSpec, lexicon: Lexicon) -> None:
         weights = [slot.weight for slot in spec.slots]
-        self._rise = [0 if abs(b - a) < LEAST else int(np.sign(b - a)) for a, b in zip(weights, weights[1:])]
-        self._interval = [b.pitch - a.pitch for a, b in zip(spec.slots, spec.slots[1:])]
+        self._rise = [0 if abs(b - a) < LEAST else int(np.sign(b - a)) for a, b in pairwise(weights)]
+        self._interval = [b.pitch - a.pitch for a, b in pairwise(spec.slots)]
         self._peak = spec.peak if spec.syllables > 1 and max(weights) - min(weights) > LEAST else -1
         self._tones = [{"level": 1, "oblique": 0}.get(slot.tone, -1) for slot in spec.slots]
         self._lexicon = lexicon

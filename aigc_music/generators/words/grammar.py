@@ -23,38 +23,38 @@ _AUXILIARIES = (
     " shouldn't let's"
 )
 _CLIPPED = (
-    "i'm i'll i've i'd you're you'll you've you'd he's he'll he'd she's she'll she'd it's it'll we're we'll we've we'd"
-    " they're they'll they've they'd that's there's who's what's where's here's"
+    "i'm i'll i've i'd you're you'll you've you'd he's he'll he'd she's she'll she'd it's it'll we're we'll"
+    " we've we'd they're they'll they've they'd that's there's who's what's where's here's"
 )
 _LIGHT = "not no too very just some any each every all both such much many more most only even still then now how why"
 
-FUNCTION = frozenset(
-    " ".join(
-        (_ARTICLES, _POSSESSIVES, _PREPOSITIONS, _CONJUNCTIONS, _PRONOUNS, _AUXILIARIES, _CLIPPED, _LIGHT)
-    ).split()
+_HANGING = (
+    "my your its our their whose thy of to at by for from with into onto upon unto and or but nor if because while"
+    " although whether than as every very such let's am is are was were be been has have had will would shall should"
+    " can could may might must i he she we they which who whom that what toward towards during among between against"
 )
-"""Light words: they carry no beat of their own."""
-
-NEVER_LAST = frozenset(
-    " ".join((_ARTICLES, "my your its our their whose thy", _CLIPPED)).split()
-    + "of to at by for from with into onto upon unto and or but nor if because while although whether than as"
-    " every very such let's am is are was were be been has have had will would shall should can could may might must"
-    " i he she we they which who whom that what toward towards during among between against".split()
-)
-"""Words that leave a line hanging in the air."""
-
-SELDOM_LAST = frozenset(
+_PALE = (
     "his her him it this these those there some any each both much many more most only even still when where though"
     " so yet how why in on up out off down over under through about after before behind do does did don't doesn't"
-    " didn't not no too just like all then one you us me them".split()
+    " didn't not no too just like all then one you us me them"
 )
-"""Words that may close a line, though a fuller one is better."""
-
-BANNED = frozenset(
+_SLURS = (
     "nigger niggers negro negroes negress darkey darky darkies coon coons pickaninny chink jap squaw injun savage"
     " savages heathen heathens infidel infidels jew jews gypsy mulatto whore whores harlot strumpet wench slut bitch"
-    " bastard rape raped ravish ravished slave slaves massa cripple idiot hang'd faggot faggots fagot".split()
+    " bastard rape raped ravish ravished slave slaves massa cripple idiot hang'd faggot faggots fagot"
 )
+_EVERY_LIGHT = (_ARTICLES, _POSSESSIVES, _PREPOSITIONS, _CONJUNCTIONS, _PRONOUNS, _AUXILIARIES, _CLIPPED, _LIGHT)
+
+FUNCTION = frozenset(" ".join(_EVERY_LIGHT).split())
+"""Light words: they carry no beat of their own."""
+
+NEVER_LAST = frozenset(" ".join((_ARTICLES, _HANGING, _CLIPPED)).split())
+"""Words that leave a line hanging in the air."""
+
+SELDOM_LAST = frozenset(_PALE.split())
+"""Words that may close a line, though a fuller one is better."""
+
+BANNED = frozenset(_SLURS.split())
 """Slurs and insults of old books; also words whose old meaning is not heard any more."""
 
 

@@ -30,10 +30,11 @@ class Lexicon:
     """Tables by token id, V of them.
 
     syllables: (V,) 0 for marks, and for words that may not be used. stress: (V, LONGEST) 1 stressed, 0 not, from the
-    word's left; final: (V,) stress of its last syllable; content: (V,) words that carry meaning. rhyme: (V,) number of
-    the rhyme class, -1 none; richness: (classes, LONGEST + 1) how many words of a class that may end a line have at
-    most so many syllables. reach: (MOST_SYLLABLES + 1,) whether words can make up so many syllables. last: (V,) what it adds to the score of a line to end with it, -inf never. level: (V,) Chinese: 1 level
-    tone, 0 oblique, -1 either; height: (V,) of the spoken tone.
+    word's left; final: (V,) stress of its last syllable; content: (V,) words that carry meaning. rhyme: (V,) number
+    of the rhyme class, -1 none; richness: (classes, LONGEST + 1) how many words of a class that may end a line have
+    at most so many syllables. reach: (MOST_SYLLABLES + 1,) whether words can make up so many syllables. last: (V,)
+    what it adds to the score of a line to end with it, -inf never. level: (V,) Chinese: 1 level tone, 0 oblique, -1
+    either; height: (V,) of the spoken tone.
     """
 
     syllables: NDArray[np.int64]

@@ -221,7 +221,7 @@ def _by_section(sung: Sequence[_Sung], facts: SongFacts) -> list[tuple[str, int,
 
 
 def _cut(sung: Sequence[_Sung], facts: SongFacts, known: set[int]) -> list[list[_Sung]]:
-    """The syllables of a section as lines: the cheapest cut. known: ticks at which lines began when it was first sung."""
+    """The syllables of a section as lines: the cheapest cut. known: ticks at which lines began the first time."""
     clock, metres = facts.score.tempo_map(), facts.score.metre_map()
     starts = [clock.ns_at(row.tick) / 1e9 for row in sung]
     ends = [clock.ns_at(row.end) / 1e9 for row in sung]
@@ -327,7 +327,7 @@ def _slurred(line: LineSpec, syllables: int) -> LineSpec:
 
 
 def _stanza_of(place: int, lines: int) -> int:
-    """Number of the stanza, within a section of so many lines, that a line stands in: stanzas of four where it can."""
+    """Number of the stanza, within a section of so many lines, of a line: stanzas of four where it can be."""
     if lines <= STANZA + 2:
         return 0
     full, left = divmod(lines, STANZA)

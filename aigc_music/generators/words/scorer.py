@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 from models.words.language.model import LanguageModel
+from models.words.language.originality import Index
 
 from . import sounds
 from .stress import agreement
@@ -33,8 +34,8 @@ class Report:
     exact: lines with as many syllables as the template; scheme: lines with an earlier partner that rhyme with one and
     do not repeat its word; stress: stressed syllables on the heavier notes (chance .5; in Chinese: tones that do not
     go against the melody or the form); distinct_1, distinct_2: different words and pairs of words by all; repeated:
-    lines that stand there twice without being meant to; longest_copy: words in a row out of a training text, 0 = none
-    of `originality.least` or more, None = not known; bits: a word (a character in zh), under our own model. failing:
+    lines that stand there twice without being meant to; longest_copy: words in a row out of a training text, 0 = less
+    than a gram of its index, None = not looked for; bits: a word (a character in zh), under our own model. failing:
     line number -> reasons.
     """
 
@@ -70,8 +71,9 @@ def score(
     language: str | None = None,
     model: LanguageModel | None = None,
     theme: Sequence[str] = (),
+    index: Index | None = None,
 ) -> Report:
-    """Judge lines by their template. model: to tell bits a word; theme: what it is told of."""
+    """Judge lines by their template. model: to tell bits a word; theme: what it is told of. index: to find copies."""
     language = language or template.language
     failing = {number: found for number in range(len(template.lines)) if (found := problems(lines, template, number))}
     off = sum(any(reason.startswith("syllables") for reason in reasons) for reasons in failing.values())
@@ -93,7 +95,7 @@ def score(
         distinct_1=distinct(words, 1),
         distinct_2=distinct(words, 2),
         repeated=again / max(1, len(fresh)),
-        longest_copy=sounds.longest_run(words, language),
+        longest_copy=index.longest_copied(fresh)[0] if index is not None else None,
         bits=model.score(fresh, theme) if model is not None and any(words) else None,
         failing=failing,
     )

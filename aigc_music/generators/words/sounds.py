@@ -5,7 +5,6 @@ Threads: any. Realtime-safe: no.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -97,8 +96,3 @@ def pieces(word: str) -> list[str]:
 def is_light(word: str) -> bool:
     """Whether an English word is one that carries no meaning of its own."""
     return not is_content(word.lower())
-
-
-def longest_run(rows: Sequence[Sequence[str]], language: str) -> int | None:
-    """Words in a row that stand in a training text."""
-    return None

@@ -44,8 +44,8 @@ MOST_STANZA = 8
 class Slot:
     """The place of one syllable.
 
-    weight: 0 weak .. 1 strong, from metre, length and height. start_s, end_s: seconds; 0 without a melody. pitch: MIDI
-    note of its first note, 0 without. notes: how many notes it is sung to. tone: Chinese forms only: 'level',
+    weight: 0 weak .. 1 strong, from metre, length and height. start_s, end_s: seconds; 0 without a melody. pitch:
+    MIDI note of its first note, 0 without. notes: how many notes it is sung to. tone: Chinese forms only: 'level',
     'oblique' or '' for either.
     """
 
@@ -59,8 +59,8 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class LineSpec:
-    """One line. section: verse, chorus, bridge ...; stanza: number of its stanza, from 0. rhyme: a letter, the same for
-    lines of one stanza that rhyme, '-' for none. same_as: number of an earlier line whose words are sung again.
+    """One line. section: verse, chorus, bridge ...; stanza: number of its stanza, from 0. rhyme: a letter, the same
+    for lines of one stanza that rhyme, '-' for none. same_as: number of an earlier line whose words are sung again.
     """
 
     slots: tuple[Slot, ...]

@@ -5,8 +5,12 @@ Threads: any. Realtime-safe: no.
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
+from aigc_music.core.errors import UsageError
 from aigc_music.engine.requests import TextRequest
 from aigc_music.engine.streams import stream
+from models.words.language.forms import FREE, LEVEL, OBLIQUE, forms
 
 from .template import LineSpec, Slot, Template, rhymed
 
@@ -25,11 +29,15 @@ METRES: dict[str, dict[str, tuple[int, ...]]] = {
 """Syllables of the lines of a stanza: common and long metre; lines of five and seven characters."""
 
 STRONG, WEAK = 0.8, 0.2
+TONES = {LEVEL: "level", OBLIQUE: "oblique", FREE: ""}
+MODEL_OF_FORMS = "words-zh"
 
 
 def verse_template(request: TextRequest) -> Template:
     """What the words have to fit without a melody: lines of `request.lines` and `syllables`, or a form that suits."""
     language = request.language
+    if request.tune is not None:
+        return _tune_template(request.tune, MODEL_OF_FORMS if request.model == "default" else request.model)
     count = request.lines or USUAL_LINES[language]
     lines: list[LineSpec] = []
     chorus: int | None = None
@@ -46,6 +54,21 @@ def verse_template(request: TextRequest) -> Template:
     lines = rhymed(lines, language, request.scheme, choices)
     scheme = "".join(line.rhyme for line in lines[:STANZA])
     return Template(tuple(lines), language, scheme)
+
+
+def _tune_template(tune: str, model: str) -> Template:
+    """The form of a Chinese song tune. UsageError, with names that are spelt nearly so, where it is not known."""
+    known = forms(model)
+    if tune not in known:
+        near = get_close_matches(tune, known, 6, 0.3) or list(known)[:6]
+        raise UsageError(f"unknown tune {tune!r}: {len(known)} are known, such as {', '.join(near)}")
+    form = known[tune]
+    lines = [
+        LineSpec(tuple(Slot(WEAK, tone=TONES[tone]) for tone in tones), rhyme="-" if letter == FREE else letter)
+        for tones, letter in zip(form.tones, form.rhymes, strict=True)
+    ]
+    remark = f"tune {tune}: its commonest form, of {form.texts} texts"
+    return Template(tuple(lines), "zh", form.rhymes.replace(FREE, "-"), tune=tune, remarks=(remark,))
 
 
 def _steady(syllables: int) -> tuple[Slot, ...]:
