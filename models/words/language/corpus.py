@@ -4,8 +4,8 @@ A set is text_songs_en.jsonl.gz, text_poetry_en.jsonl.gz or text_poetry_zh.jsonl
 that holds such files stands for those of the language asked for; a folder of .txt files is one song a file, a blank
 line between its stanzas, the file's name its title.
 
-English verse whose authors were born before 1800 is left out, and what is nearer to today's songs weighs more. Chinese
-text is turned into simplified characters, one by one (opencc, Apache-2.0).
+English verse whose authors were born before 1800 is left out, and what is nearer to today's songs weighs more.
+Chinese text is turned into simplified characters, one by one (opencc, Apache-2.0).
 
 Threads: offline. Realtime-safe: no.
 """
@@ -58,8 +58,8 @@ _TUNE_JOIN = "・"
 
 
 class Piece(NamedTuple):
-    """One song or poem. stanzas: lines of tokens in reading order; tune: a tune's name (zh ci); split: train, valid or
-    test."""
+    """One song or poem. stanzas: lines of tokens in reading order; tune: a tune's name (zh ci); split: train, valid
+    or test."""
 
     source: str
     kind: str

@@ -179,7 +179,8 @@ class LanguageModel:
         if number is None:
             shown = ", ".join(allowed[:12]) + (f" and {len(allowed) - 12} more" if len(allowed) > 12 else "")
             raise UsageError(
-                f"{what} {value!r} is not known to the model {self.card.get('name')!r}: choose one of {shown or 'none'}"
+                f"{what} {value!r} is not known to the model {self.card.get('name')!r}: "
+                f"choose one of {shown or 'none'}"
             )
         return number
 

@@ -1,7 +1,7 @@
 """The network in torch, for training and for the parity test of the kernels (see model for what it computes).
 
-The loss over a vocabulary of thousands is estimated in training: the OFTEN most frequent tokens always count, and SOME
-of the others, drawn anew for each step, count for all of them (importance sampling: Bengio and Senécal 2008).
+The loss over a vocabulary of thousands is estimated in training: the OFTEN most frequent tokens always count, and
+SOME of the others, drawn anew for each step, count for all of them (importance sampling: Bengio and Senécal 2008).
 
 Threads: offline. Realtime-safe: no.
 """
@@ -13,16 +13,29 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ...arithmetic import gru_backward_step, gru_forward_step
 from . import text
 
-__all__ = ["OFTEN", "SOME", "LanguageNetwork"]
+__all__ = ["OFTEN", "SOME", "LanguageNetwork", "initial"]
 
 OFTEN, SOME = 1024, 1024
 _PIECE = text.SPECIALS.index(text.PIECE)
+
+
+class _Words(nn.Module):
+    """A vector and a bias for every word, shared by the way in and the way out."""
+
+    def __init__(self, words: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(0.1 * torch.randn(words, width))
+        self.bias = nn.Parameter(torch.zeros(words))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return functional.embedding(tokens, self.weight)
 
 
 class LanguageNetwork(nn.Module):
@@ -33,8 +46,7 @@ class LanguageNetwork(nn.Module):
         super().__init__()
         self.config, self.drop = config, dropout
         width, hidden = int(config["embedding"]), int(config["hidden"])
-        self.words = nn.Embedding(int(config["words"]), width)
-        self.words.bias = nn.Parameter(torch.zeros(int(config["words"])))
+        self.words = _Words(int(config["words"]), width)
         self.styles = nn.Embedding(int(config["styles"]), width)
         self.topics = nn.Embedding.from_pretrained(topics, freeze=True)
         self.theme_in = nn.Linear(topics.shape[1], width, bias=False)
@@ -42,7 +54,6 @@ class LanguageNetwork(nn.Module):
         self.trunk = nn.GRU(width, hidden, int(config["layers"]))
         self.head = nn.Linear(hidden, width)
         nn.init.normal_(self.styles.weight, std=0.1)
-        nn.init.normal_(self.words.weight, std=0.1)
         for name, weight in self.trunk.named_parameters():
             if name.startswith("weight_hh"):
                 for block in weight.data.chunk(3):
@@ -124,12 +135,12 @@ class _Recurrence(torch.autograd.Function):
             torch.mm(state_side[t], weight, out=product)
             product.mul_(keep[t].unsqueeze(1))
             carried.mul_(keep[t].unsqueeze(1))
-        flat = state_side.reshape(-1, 3 * size)
+        flat: Tensor = state_side.reshape(-1, 3 * size)
         return gate_side, flat.t() @ before.reshape(-1, size), flat.sum(0), None, None
 
 
-def initial(vectors: np.ndarray, network: LanguageNetwork, counts: np.ndarray) -> None:
-    """Begin from word vectors of length 1 (words, embedding) and the counts of the words."""
+def initial(network: LanguageNetwork, vectors: NDArray[np.float32], counts: NDArray[np.int64]) -> None:
+    """Begin from word vectors of length 1 (words, embedding) and the counts of the words (words,)."""
     with torch.no_grad():
         network.words.weight.copy_(torch.from_numpy(vectors) * 2.0 + 0.05 * torch.randn(vectors.shape))
         share = torch.from_numpy((counts + 0.5) / (counts + 0.5).sum()).float()

@@ -29,7 +29,7 @@ _TITLE_WEIGHT = 3.0
 
 
 class Coded(NamedTuple):
-    """A piece as ids: tokens (n,), styles (2,) where the second is -1 without a tune, theme candidates (k,), weight."""
+    """A piece as ids: tokens (n,), styles (the second -1 without a tune), theme candidates (k,), weight."""
 
     tokens: NDArray[np.int32]
     styles: tuple[int, int]

@@ -23,7 +23,6 @@ __all__ = [
     "SPECIALS",
     "STANZA",
     "UNKNOWN",
-    "plain",
     "spell",
     "split",
     "stanzas_of",
@@ -36,46 +35,47 @@ SPECIALS = (UNKNOWN, END, STANZA, PIECE)
 MARKS = (",", "?", "!")
 """Tokens of English that have no sound."""
 
-CLIPPED_AT_START = frozenset(
-    "'tis 'twas 'twere 'twill 'twould 'twixt 'neath 'mid 'mong 'mongst 'gainst 'em 'cause 'til 'till 'round 'bout "
-    "'gin 'ere 'way 'long 'pon 'scape 'stead".split()
-)
-CLIPPED_AT_END = frozenset(
-    "o' th' wi' an' t' ol' i' a' ha' ca' fa' wa' gi' lo' thro' tho' altho' mornin' evenin'".split()
-)
-"""Words that keep an apostrophe at their edge, where others lose it as a quotation mark. Also all that end in -in'."""
+_AT_START = """
+'tis 'twas 'twere 'twill 'twould 'twixt 'neath 'mid 'mong 'mongst 'gainst 'em 'cause 'til 'till 'round 'bout
+'gin 'ere 'way 'long 'pon 'scape 'stead
+"""
+CLIPPED_AT_START = frozenset(_AT_START.split())
+_AT_END = """
+o' th' wi' an' t' ol' i' a' ha' ca' fa' wa' gi' lo' thro' tho' altho' mornin' evenin'
+"""
+CLIPPED_AT_END = frozenset(_AT_END.split())
+"""Words that keep an apostrophe at their edge, where others lose it as a quotation mark; so do all in -in'."""
 
-_QUOTES = str.maketrans(
-    {"’": "'", "‘": "'", "´": "'", "`": "'", "“": " ", "”": " ", '"': " ", "_": " ", "æ": "ae", "œ": "oe"}
+_MARKS = str.maketrans(
+    {
+        "’": "'",
+        "‘": "'",
+        "´": "'",
+        "`": "'",
+        "“": " ",
+        "”": " ",
+        '"': " ",
+        "_": " ",
+        "æ": "ae",
+        "œ": "oe",
+        "—": "--",
+        "–": "--",
+    }
 )
 _LOOSE = re.compile(r"' ?(s|t|d|ll|re|ve|m)\b")  # the sets put a space there now and then
 _NOTE = re.compile(r"\[[^\]]*\]?|\{[^}]*\}?|\b\d+[.:)]?")
-_INNER = re.compile(r"--|[,;:.\u2014\u2013()]+")
+_INNER = re.compile(r"--|[,;:.()]+")
 _TOKEN = re.compile(r"[a-z']*[a-z][a-z']*|[,?!]")
 _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0002ffff]")
-_HAN_ASIDE = re.compile(r"[(\uff08\[\uff3b\u3010\u3016][^)\uff09\]\uff3d\u3011\u3017]*[)\uff09\]\uff3d\u3011\u3017]")
+HAN_ASIDE = re.compile(r"[(\uff08\[\uff3b\u3010\u3016][^)\uff09\]\uff3d\u3011\u3017]*[)\uff09\]\uff3d\u3011\u3017]")
 _HAN_MARK = re.compile(r"[^\u3400-\u9fff\U00020000-\U0002ffff\u00b7\s]+")
-
-
-def plain(word: str) -> str:
-    """A word in lower case, without accents and marks at its edges; apostrophes are kept where they belong."""
-    letters = unicodedata.normalize("NFKD", word.lower().translate(_QUOTES))
-    return _edges("".join(c for c in letters if "a" <= c <= "z" or c == "'"))
-
-
-def _edges(word: str) -> str:
-    if word[:1] == "'" and word not in CLIPPED_AT_START:
-        word = word.lstrip("'")
-    if word[-1:] == "'" and word not in CLIPPED_AT_END and not (len(word) > 4 and word.endswith("in'")):
-        word = word.rstrip("'")
-    return word
 
 
 def split(line: str, language: str) -> list[str]:
     """Tokens of one line in reading order. language: "en" or "zh"; in zh a line holds no marks (see `stanzas_of`)."""
     if language == "zh":
         return _HAN.findall(line)
-    line = unicodedata.normalize("NFKD", line.lower().translate(_QUOTES))
+    line = unicodedata.normalize("NFKD", line.lower().translate(_MARKS)).encode("ascii", "ignore").decode()
     line = _INNER.sub(",", _NOTE.sub(" ", line)).replace("-", " ")
     line = _LOOSE.sub(r"'\1", line)
     tokens: list[str] = []
@@ -97,7 +97,7 @@ def stanzas_of(text: str, language: str) -> list[list[list[str]]]:
     """Stanzas of lines of tokens in reading order. A blank line parts stanzas; in zh a mark ends a line, too."""
     parts = re.split(r"\n\s*\n", text)
     if language == "zh":
-        parts = [_HAN_MARK.sub("\n", _HAN_ASIDE.sub("", part)) for part in parts]
+        parts = [_HAN_MARK.sub("\n", HAN_ASIDE.sub("", part)) for part in parts]
     stanzas = [[tokens for line in part.splitlines() if (tokens := split(line, language))] for part in parts]
     return [stanza for stanza in stanzas if stanza]
 
@@ -114,3 +114,12 @@ def spell(tokens: Sequence[str], language: str) -> str:
     line = " ".join("I" + token[1:] if token == "i" or token.startswith("i'") else token for token in tokens)
     line = re.sub(r" (?=[,?!])", "", line)
     return next((line[:i] + c.upper() + line[i + 1 :] for i, c in enumerate(line) if c.isalpha()), line)
+
+
+def _edges(word: str) -> str:
+    """A word without quotation marks at its edges."""
+    if word[:1] == "'" and word not in CLIPPED_AT_START:
+        word = word.lstrip("'")
+    if word[-1:] == "'" and word not in CLIPPED_AT_END and not (len(word) > 4 and word.endswith("in'")):
+        word = word.rstrip("'")
+    return word

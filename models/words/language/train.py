@@ -3,9 +3,10 @@
     run = train(["data"], "runs/words", language="en", minutes=35)
     export(run, "models/words-own", name="words-own")
 
-The budget is time: the rate follows the share of it that is used up (a cosine after a short climb). Streams of pieces
-with the state carried on, gradients over WINDOW tokens, AdamW, an exponential mean of the weights, fp32. A run keeps a
-checkpoint in its folder and goes on from there when started again: to the same bits where the budget is in steps.
+The budget is time: the rate follows the share of it that is used up (a cosine after a short climb). Streams of
+pieces with the state carried on, gradients over WINDOW tokens, AdamW, an exponential mean of the weights, fp32. A run
+keeps a checkpoint in its folder and goes on from there when started again: to the same bits where the budget is in
+steps.
 
 torch is imported when training starts, not before.
 
@@ -47,7 +48,6 @@ DECAY, DROPOUT, CLIP = 0.01, 0.1, 1.0
 AVERAGE = 0.995
 NARROW, WIDE = 3, 12  # windows of the vectors from counts
 CHECKPOINT_SECONDS, LOG_SECONDS = 120.0, 20.0
-RUN_FILE = "run.json"
 
 
 class Progress(NamedTuple):
@@ -79,71 +79,35 @@ def train(
     embedding, hidden, layers, topics. UsageError without texts, MissingExtraError without torch.
     """
     torch = _import_torch(threads)
-    from .network import LanguageNetwork, initial
-
     language, out = choose("language", language, LANGUAGES), Path(out)
-    pieces = read(data, language)
-    kept = [piece for piece in pieces if piece.split == "train"]
-    words = choose_words(kept, language)
-    styles = [*KINDS[language], *(f"tune {tune}" for tune in choose_tunes(kept))]
-    coded = code(kept, words, styles, language)
-    joined = np.concatenate([piece.tokens for piece in coded])
-    config = {"words": len(words), "styles": len(styles), **size}
-    without = {*text.SPECIALS, *text.MARKS, *FUNCTION[language]}
-    empty = [number for number, word in enumerate(words) if word in without]
-    topics = vectors(joined, len(words), size["topics"], WIDE, seed, empty)
-    torch.manual_seed(seed)
-    network = LanguageNetwork(config, torch.from_numpy(topics), DROPOUT)
-    initial(vectors(joined, len(words), size["embedding"], NARROW, seed), network, np.bincount(joined))
-    network.register_buffer("carried", torch.zeros(size["layers"], STREAMS, size["hidden"]))
-    learnt = {name: value for name, value in network.named_parameters() if value.requires_grad}
-    average = {name: value.detach().clone() for name, value in learnt.items()}
-    optimiser = torch.optim.AdamW(learnt.values(), lr=PEAK_RATE, betas=(0.9, 0.98), weight_decay=DECAY, fused=True)
+    pieces = [piece for piece in read(data, language) if piece.split == "train"]
+    words = choose_words(pieces, language)
+    styles = [*KINDS[language], *(f"tune {tune}" for tune in choose_tunes(pieces))]
+    coded = code(pieces, words, styles, language)
+    topics, network = _network(torch, coded, words, len(styles), language, size, seed)
     out.mkdir(parents=True, exist_ok=True)
-    facts = {
-        "language": language, "seed": seed, "config": config, "words": words, "styles": styles,
-        "data": _counts(kept, language), "step": 0, "tokens": 0, "round": 0, "at": 0, "used": 0.0, "bits": 0.0,
+    fresh: dict[str, Any] = {
+        "language": language, "seed": seed, "config": network.config, "words": words, "styles": styles,
+        "data": _counts(pieces, language), "step": 0, "tokens": 0, "round": 0, "at": 0, "used": 0.0, "bits": 0.0,
     }  # fmt: skip
-    path = out / checkpoint.FILE
-    if path.exists():
-        facts = _go_on(torch, path, facts, network, average, optimiser)
+    run = _Run(torch, network, out / checkpoint.FILE, fresh)
+    facts = run.facts
     drawn = _Rounds(coded, topics, seed, facts["round"], facts["at"])
-    begin, used, saved, logged = time.monotonic(), facts["used"], time.monotonic(), time.monotonic()
-    while (done := _done(facts, steps, minutes)) < 1:
-        tokens, pieces_at = drawn.window()
-        torch.manual_seed(seed * 1_000_003 + facts["step"])
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + facts["step"])
-        for group in optimiser.param_groups:
-            group["lr"] = _rate(facts["step"], done)
-        network.train()
-        now = drawn.round
-        x, y = torch.from_numpy(tokens[:-1].astype(np.int64)), torch.from_numpy(tokens[1:].astype(np.int64))
-        style = torch.from_numpy(now.styles[pieces_at[:-1]].astype(np.int64))
-        theme = torch.from_numpy(now.themes[pieces_at[:-1]])
-        outputs, after = network(x, style, theme, network.carried)
-        loss = network.loss(outputs.flatten(0, 1), y.flatten(), generator)
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(learnt.values(), CLIP)
-        optimiser.step()
-        network.carried.copy_(after)
-        with torch.no_grad():
-            share = min(AVERAGE, 1 - 1 / (1 + facts["step"] / 10))
-            torch._foreach_lerp_(list(average.values()), [value.detach() for value in learnt.values()], 1 - share)
-        bits = float(loss.detach()) / math.log(2)
-        facts["bits"] += (bits - facts["bits"]) * max(0.01, 1 / (1 + facts["step"]))
-        facts["step"] += 1
-        facts["tokens"] += y.numel()
-        facts |= {"round": drawn.number, "at": drawn.at, "used": used + time.monotonic() - begin}
+    begin, used = time.monotonic(), facts["used"]
+    saved = logged = begin
+    while (done := facts["step"] / steps if steps is not None else facts["used"] / (60 * minutes)) < 1:
+        run.step(drawn, done)
+        now = time.monotonic()
+        facts["used"] = used + now - begin
         if report is not None:
             report(Progress(facts["step"], facts["tokens"], done, facts["bits"]))
-        if time.monotonic() - saved > CHECKPOINT_SECONDS:
-            checkpoint.write(path, network, average, optimiser, facts)
-            saved = time.monotonic()
-        if time.monotonic() - logged > LOG_SECONDS:
+        if now - saved > CHECKPOINT_SECONDS:
+            run.save()
+            saved = now
+        if now - logged > LOG_SECONDS:
             _log(out, facts)
-            logged = time.monotonic()
-    checkpoint.write(path, network, average, optimiser, facts)
+            logged = now
+    run.save()
     _log(out, facts)
     return out
 
@@ -192,26 +156,88 @@ class _Rounds:
         return self._tokens[begin:end], self._piece[begin:end]
 
 
-def _done(facts: Mapping[str, Any], steps: int | None, minutes: float) -> float:
-    return facts["step"] / steps if steps is not None else facts["used"] / (60 * minutes)
+class _Run:
+    """The network, its mean, the optimiser and the facts of a run, read from its checkpoint where there is one."""
+
+    def __init__(self, torch: Any, network: Any, path: Path, fresh: dict[str, Any]) -> None:
+        self._torch, self._network, self._path, self.facts = torch, network, path, fresh
+        size = fresh["config"]
+        self._carried = torch.zeros(size["layers"], STREAMS, size["hidden"])
+        network.register_buffer("carried", self._carried)
+        self._learnt = {name: value for name, value in network.named_parameters() if value.requires_grad}
+        self._average = {name: value.detach().clone() for name, value in self._learnt.items()}
+        self._optimiser = torch.optim.AdamW(
+            self._learnt.values(), lr=PEAK_RATE, betas=(0.9, 0.98), weight_decay=DECAY, fused=True
+        )
+        if path.exists():
+            self._go_on()
+
+    def step(self, drawn: _Rounds, done: float) -> None:
+        """One window of tokens; done: share 0..1 of the budget."""
+        torch, facts = self._torch, self.facts
+        torch.manual_seed(facts["seed"] * 1_000_003 + facts["step"])
+        generator = torch.Generator().manual_seed(facts["seed"] * 1_000_003 + facts["step"])
+        tokens, rows = drawn.window()
+        ids = torch.from_numpy(tokens.astype(np.int64))
+        styles = torch.from_numpy(drawn.round.styles[rows[:-1]].astype(np.int64))
+        themes = torch.from_numpy(drawn.round.themes[rows[:-1]])
+        self._network.train()
+        outputs, after = self._network(ids[:-1], styles, themes, self._carried)
+        loss = self._network.loss(outputs.flatten(0, 1), ids[1:].flatten(), generator)
+        self._optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._learnt.values(), CLIP)
+        for group in self._optimiser.param_groups:
+            group["lr"] = _rate(facts["step"], done)
+        self._optimiser.step()
+        self._carried.copy_(after)
+        share = min(AVERAGE, 1 - 1 / (1 + facts["step"] / 10))
+        now = [value.detach() for value in self._learnt.values()]
+        torch._foreach_lerp_(list(self._average.values()), now, 1 - share)
+        bits = float(loss.detach()) / math.log(2)
+        facts["bits"] += (bits - facts["bits"]) * max(0.01, 1 / (1 + facts["step"]))
+        facts["step"] += 1
+        facts["tokens"] += (len(tokens) - 1) * STREAMS
+        facts |= {"round": drawn.number, "at": drawn.at}
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        checkpoint.write(self._path, self._network, self._average, self._optimiser, self.facts)
+
+    def _go_on(self) -> None:
+        weights, moments, facts = checkpoint.read(self._path)
+        if any(facts[key] != self.facts[key] for key in ("language", "seed", "config", "words", "styles")):
+            raise ModelError(
+                f"the run in {str(self._path.parent)!r} has other texts, seed or sizes: choose another folder"
+            )
+        self.facts = facts
+        self._network.load_state_dict(weights["network"])
+        for name, value in weights["average"].items():
+            self._average[name].copy_(value)
+        self._optimiser.load_state_dict(self._optimiser.state_dict() | {"state": moments})
+
+
+def _network(
+    torch: Any, coded: Sequence[Coded], words: Sequence[str], styles: int, language: str, size: Mapping[str, int],
+    seed: int,
+) -> tuple[NDArray[np.float32], Any]:  # fmt: skip
+    """(topic vectors (words, topics), the network at its beginning)."""
+    from .network import LanguageNetwork, initial
+
+    joined = np.concatenate([piece.tokens for piece in coded])
+    without = {*text.SPECIALS, *text.MARKS, *FUNCTION[language]}
+    empty = [number for number, word in enumerate(words) if word in without]
+    topics = vectors(joined, len(words), size["topics"], WIDE, seed, empty)
+    torch.manual_seed(seed)
+    network = LanguageNetwork({"words": len(words), "styles": styles, **size}, torch.from_numpy(topics), DROPOUT)
+    first = vectors(joined, len(words), size["embedding"], NARROW, seed)
+    initial(network, first, np.bincount(joined, minlength=len(words)))
+    return topics, network
 
 
 def _rate(step: int, done: float) -> float:
     climb = min(1.0, (step + 1) / WARM_UP)
     return PEAK_RATE * climb * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
-
-
-def _go_on(torch: Any, path: Path, fresh: dict[str, Any], network: Any, average: Any, optimiser: Any) -> Any:
-    """The facts of the run's checkpoint, its tensors loaded. ModelError where it is of other texts or sizes."""
-    weights, moments, facts = checkpoint.read(path)
-    if any(facts[key] != fresh[key] for key in ("language", "seed", "config", "words", "styles")):
-        raise ModelError(f"the run in {str(path.parent)!r} has other texts, seed or sizes: choose another folder")
-    network.load_state_dict(weights["network"])
-    for name, value in weights["average"].items():
-        average[name].copy_(value)
-    state = optimiser.state_dict()
-    optimiser.load_state_dict(state | {"state": moments})
-    return facts
 
 
 def _counts(pieces: Sequence[Piece], language: str) -> list[dict[str, Any]]:

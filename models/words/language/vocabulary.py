@@ -9,7 +9,7 @@ Threads: offline. Realtime-safe: no.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -22,15 +22,15 @@ from .modern import BARRED
 __all__ = ["FUNCTION", "SIZES", "TUNES", "choose_tunes", "choose_words", "vectors"]
 
 _FUNCTION_EN = """
-the and of a to in i that with is my for you his on he all it as but her me from not we was are when be they by at so
-your no have this our were or what she then if there now their thy thou thee o will him who had like shall one more how
-do us which has where would did an ye them oh yet came come could out than down up must been never can said some its
-these into may such let only hath doth am too those those through thus whose while though here why ever every over
-upon own any other each most nor till once still might should again very well made make go went many much two about
-before after away just even because without within both another whom since i'm i'll i've i'd it's don't 'tis you're
-you'll you've he's she's that's there's what's can't won't didn't they're we're we'll let's o'er ne'er e'er 'twas art
-dost hast wilt thine being does done got get under off first last say says see saw know take took something nothing
-himself herself myself themselves itself none unto ere ah
+the and of a to in i that with is my for you his on he all it as but her me from not we was are when be they by
+at so your no have this our were or what she then if there now their thy thou thee o will him who had like shall
+one more how do us which has where would did an ye them oh yet came come could out than down up must been never
+can said some its these into may such let only hath doth am too those those through thus whose while though here
+why ever every over upon own any other each most nor till once still might should again very well made make go
+went many much two about before after away just even because without within both another whom since i'm i'll
+i've i'd it's don't 'tis you're you'll you've he's she's that's there's what's can't won't didn't they're we're
+we'll let's o'er ne'er e'er 'twas art dost hast wilt thine being does done got get under off first last say says
+see saw know take took something nothing himself herself myself themselves itself none unto ere ah
 """
 _FUNCTION_ZH = """
 不一无来有时是何上如相中去处得在自为我今此更未君谁已与子见知可之三里年前下道多几又欲起还从却若两莫其而于以亦且则但
@@ -52,14 +52,14 @@ _SMOOTH = 0.75
 def choose_words(pieces: Sequence[Piece], language: str, size: int | None = None) -> list[str]:
     """The special tokens, then the most frequent tokens of the pieces, most frequent first (weighted by kind)."""
     weights = KINDS[language]
-    counts: Counter[str] = Counter()
+    counts: dict[str, float] = defaultdict(float)
     seen: Counter[str] = Counter()
     for piece in pieces:
         words = Counter(word for stanza in piece.stanzas for line in stanza for word in line)
         seen.update(words)
         for word, count in words.items():
             counts[word] += count * weights.get(piece.kind, 1.0)
-    known = [w for w, _ in counts.most_common() if seen[w] >= LEAST_WORDS and w not in BARRED]
+    known = [w for w in sorted(counts, key=lambda word: -counts[word]) if seen[w] >= LEAST_WORDS and w not in BARRED]
     return [*text.SPECIALS, *known[: (size or SIZES[language]) - len(text.SPECIALS)]]
 
 
