@@ -1,0 +1,129 @@
+"""Collage: a painted picture traced into layers of cut paper, beside shapes cut along the melody.
+Threads: one. Realtime-safe: no."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import skia
+from numpy.typing import NDArray
+
+from ..colour import luminance, mix, rgb
+from ..lettering import Box, Style
+from ..sleeve import MARGIN, SIDE, Sleeve
+from ..tones import smoothed, tones
+
+__all__ = ["draw"]
+
+_FIELD = 160
+
+
+def draw(sleeve: Sleeve) -> Iterator[str]:
+    """A window with the picture, strips of paper behind and before it, words on the ground."""
+    palette, canvas = sleeve.palette, sleeve.canvas
+    sleeve.fill(palette.ground)
+    mirrored = bool(sleeve.rng.random() < 0.5)
+    title = sleeve.say(
+        "title", Style("grotesque", -0.035, 0.94, most=108, lines=4), Box(MARGIN, 700, SIDE - MARGIN, SIDE - MARGIN),
+        "right" if mirrored else "left", "bottom",
+    )  # fmt: skip
+    artist = sleeve.say(
+        "artist", Style("serif", 0.0, 1.05, most=38, lines=2),
+        Box(MARGIN, title.top - 76, SIDE - MARGIN, title.top - 24), "right" if mirrored else "left", "bottom",
+    )  # fmt: skip
+    floor = artist.top - 44
+    yield "type"
+    layers = _traced(tones(sleeve.picture("nature")))
+    yield "painted"
+    side = min(floor - 20, 620.0)
+    left = MARGIN if mirrored else SIDE - MARGIN - side
+    window = Box(left, floor - side, left + side, floor)
+    first, second, third = palette.accents
+    _paper(sleeve, _melody_cut(sleeve, Box(0, floor - 0.62 * side, SIDE, floor - 0.08 * side)), third)
+    disc = skia.Path.Circle(SIDE - 190 if mirrored else 190, 0.36 * floor, 0.21 * floor)
+    _paper(sleeve, disc, first)
+    yield "paper"
+    form = _window(sleeve, window)
+    _paper(sleeve, form, palette.ground)
+    inks = sorted({first, second, mix(first, palette.ink, 0.55), mix(palette.ground, third, 0.3)}, key=luminance)
+    canvas.save()
+    canvas.clipPath(form, doAntiAlias=True)
+    canvas.drawRect(skia.Rect(*window), sleeve.paint(inks[-1]))
+    for level, colour in zip(layers, inks[-2::-1], strict=False):
+        yield from _layer(sleeve, level, window, colour)
+    canvas.restore()
+    strip = Box(window.left - 46, window.bottom - 0.24 * side, window.left + 0.3 * side, window.bottom - 0.19 * side)
+    if mirrored:
+        strip = Box(window.right - 0.3 * side, strip.top, window.right + 46, strip.bottom)
+    _paper(sleeve, skia.Path.Rect(skia.Rect(*strip)), second)
+    yield "paper"
+
+
+def _traced(field: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Fields that are positive where a layer of paper lies: darker than three quantiles, with smooth edges."""
+    across = np.linspace(0, field.shape[1] - 1, _FIELD).round().astype(int)
+    down = np.linspace(0, field.shape[0] - 1, _FIELD).round().astype(int)
+    small = smoothed(field[np.ix_(down, across)], 1.9)
+    return [level - small for level in np.quantile(small, [0.68, 0.4, 0.18])]
+
+
+def _layer(sleeve: Sleeve, field: NDArray[np.float64], window: Box, colour: int) -> Iterator[str]:
+    """Colour where the field is positive: it is made large as a smooth field and cut there, so its edge is sharp at
+    any size."""
+    side = round(window.width * sleeve.scale)
+    ramp = np.clip(127.5 + field * 2200, 0, 255).astype(np.uint8)
+    small = np.dstack([np.full_like(ramp, part) for part in rgb(colour)] + [ramp])
+    image = skia.Image.fromarray(np.ascontiguousarray(small), colorType=skia.kRGBA_8888_ColorType)
+    for threshold in _cut_steps(side):
+        paint = skia.Paint(AntiAlias=True, ColorFilter=threshold)
+        sleeve.canvas.drawImageRect(
+            image, skia.Rect(*window), skia.SamplingOptions(skia.CubicResampler.Mitchell()), paint
+        )
+        yield "layers"
+
+
+def _cut_steps(side: int) -> list[Any]:
+    """The colour filter that turns a soft edge of alpha into a sharp one, about a pixel wide."""
+    steep = np.clip((np.arange(256) - 127.5) * max(2.0, side / 160) + 127.5, 0, 255).astype(np.uint8)
+    same = list(range(256))
+    return [skia.TableColorFilter.MakeARGB(steep.tolist(), same, same, same)]
+
+
+def _paper(sleeve: Sleeve, path: Any, colour: int) -> None:
+    """A piece of paper with the small shadow of one that lies on another."""
+    shadow = sleeve.paint(0x000000, alpha=0.28)
+    shadow.setMaskFilter(skia.MaskFilter.MakeBlur(skia.kNormal_BlurStyle, 3.2))
+    sleeve.canvas.save()
+    sleeve.canvas.translate(2.0, 4.0)
+    sleeve.canvas.drawPath(path, shadow)
+    sleeve.canvas.restore()
+    sleeve.canvas.drawPath(path, sleeve.paint(colour))
+
+
+def _melody_cut(sleeve: Sleeve, box: Box) -> Any:
+    """A strip from edge to edge, its upper side cut along the hook."""
+    hook = sleeve.motif.hook
+    x = np.linspace(box.left - 10, box.right + 10, 90)
+    heights = np.interp(np.linspace(0, 1, 90), hook[:, 0], hook[:, 1])
+    smooth = np.convolve(np.pad(heights, 3, mode="edge"), np.hanning(9)[1:-1] / np.hanning(9)[1:-1].sum(), "valid")
+    upper = np.column_stack([x, box.bottom - box.height * (0.3 + 0.7 * smooth[:90])])
+    tilt = 30 * float(sleeve.rng.uniform(-1, 1))
+    lower = np.array([[box.right + 10, box.bottom + tilt], [box.left - 10, box.bottom]])
+    return sleeve.polygon(np.concatenate([upper, lower]))
+
+
+def _window(sleeve: Sleeve, box: Box) -> Any:
+    """An arch, a disc, or a sheet cut by hand."""
+    form = int(sleeve.rng.integers(3))
+    if form == 0:
+        half = box.width / 2
+        arch = skia.Path.RRect(
+            skia.RRect.MakeRectXY(skia.Rect(box.left, box.top, box.right, box.bottom + half), half, half)
+        )
+        return skia.Op(arch, skia.Path.Rect(skia.Rect(*box)), skia.PathOp.kIntersect_PathOp)
+    if form == 1:
+        return skia.Path.Circle((box.left + box.right) / 2, (box.top + box.bottom) / 2, box.width / 2)
+    corners = np.array([[box.left, box.top], [box.right, box.top], [box.right, box.bottom], [box.left, box.bottom]])
+    return sleeve.polygon(corners + sleeve.rng.uniform(0, 26, (4, 2)) * [[1, 1], [-1, 1], [-1, -1], [1, -1]])
