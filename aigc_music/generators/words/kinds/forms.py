@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 __all__ = ["FORMS", "joined", "tidy"]
 
-PRONOUNS: dict[str, tuple[str, str, str, str]] = {
-    "she": ("she", "her", "her", "herself"),
-    "he": ("he", "him", "his", "himself"),
-    "they": ("they", "them", "their", "themselves"),
-    "it": ("it", "it", "its", "itself"),
+PRONOUNS: dict[str, tuple[str, str, str, str, str]] = {
+    "she": ("she", "her", "her", "hers", "herself"),
+    "he": ("he", "him", "his", "his", "himself"),
+    "they": ("they", "them", "their", "theirs", "themselves"),
+    "it": ("it", "it", "its", "its", "itself"),
 }
 
 PAST: dict[str, str] = {
@@ -38,6 +38,7 @@ VOWELS = "aeiou"
 AN = re.compile(r"\b([Aa])n? (?=([\w'-]+))")
 AS_CONSONANT = re.compile(r"(?:uni[^nm]|use|usu|eu|one\b|once\b|ewe)", re.I)
 AS_VOWEL = re.compile(r"(?:hour|honest|honour|heir)", re.I)
+ENDS = (".", "?", "!", '"')  # of sentences; other texts are names and parts of lists
 BEGINNING = re.compile(r"(^|[.?!]['\"”’)]* +|\n)([\"“‘'(]?)([a-z])")
 
 
@@ -124,7 +125,8 @@ def _has(text: str, mark: str) -> str:
 
 FORMS: dict[str, dict[str, Callable[[str, str], str]]] = {
     "en": {
-        "they": _pronoun(0), "them": _pronoun(1), "their": _pronoun(2), "self": _pronoun(3), "is": _is, "was": _was,
+        "they": _pronoun(0), "them": _pronoun(1), "their": _pronoun(2), "theirs": _pronoun(3),
+        "self": _pronoun(4), "is": _is, "was": _was,
         "has": _has, "owner": _owner, "many": _many, "past": _first(_past), "doing": _first(_doing),
         "does": _first(_does), "title": _title, "bare": _bare, "upper": _upper,
         "heading": lambda text, mark: _title(_bare(text, mark), mark),
@@ -147,11 +149,13 @@ def joined(words: list[str], language: str) -> str:
 
 
 def tidy(text: str, language: str) -> str:
-    """English: 'a' or 'an', capitals where sentences begin. Blanks run together nowhere."""
+    """English: 'a' or 'an', capitals where sentences begin, no doubled blanks."""
     text = re.sub(r" {2,}", " ", text).strip()
     if language != "en":
         return text
     text = AN.sub(lambda found: found[1] + ("n " if _sounds_open(found[2]) else " "), text)
+    if not text.endswith(ENDS):
+        return text
     return BEGINNING.sub(lambda found: found[1] + found[2] + found[3].upper(), text)
 
 

@@ -76,6 +76,8 @@ class Writer:
         """The shape with all its texts written."""
         if isinstance(shape, str):
             return tidy(self._expand(shape, 0), self._language)
+        if isinstance(shape, int):
+            return shape
         if isinstance(shape, list):
             return [self.fill(part) for part in shape if self._wanted(part)]
         if "times" in shape:

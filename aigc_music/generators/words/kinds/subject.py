@@ -30,6 +30,7 @@ PHRASE = 5  # words
 NEAREST = 400  # words of the language model that count as near
 SHOWN_CHORDS = 4
 FAST_BPM = 112.0
+OWN_TITLE = re.compile(r", seed \d+$")
 
 ZH_KEYS = {"major": "大调", "minor": "小调"}
 ZH_SECTIONS = {
@@ -46,8 +47,8 @@ ZH_STYLES = {
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """facts: name -> value, what is known. flags: names of moods and of facts that are known. words: of the theme, to
-    measure by. song: the music, where there is some. likeness: of a text to the theme, 0..1. model: that tells it."""
+    """facts: name -> value, what is known. flags: names of moods and of facts that are known. words: those of the theme that
+    carry meaning. song: the music, where there is some. likeness: of a text to the theme, 0..1. model: that tells it."""
 
     facts: dict[str, str]
     flags: frozenset[str]
@@ -61,7 +62,9 @@ class Subject:
     def likeness(self) -> Callable[[str], float]:
         if self.language == "zh":
             return lambda text: max((self.near.get(character, 0.0) for character in text), default=0.0)
-        return lambda text: max((self.near.get(word, 0.0) for word in re.findall(r"[a-z']+", text.lower())), default=0)
+        return lambda text: max(
+            (self.near.get(word, 0.0) for word in re.findall(r"[a-z']+", text.lower())), default=0
+        )
 
 
 def subject_of(request: TextRequest, theme: str, bright: bool) -> Subject:
@@ -70,30 +73,38 @@ def subject_of(request: TextRequest, theme: str, bright: bool) -> Subject:
     language = request.language
     about = (request.theme or request.title or theme).strip(" .,!?。，！？")
     words = _content(about, language)
-    facts = {"theme": _phrase(about, words, language), "word": words[-1] if words else about}
+    facts = {"theme": _phrase(about, words, language)}
     flags = {language}
     song = None
     if request.melody is not None:
         song = facts_of(request.melody)
         facts |= _song(song, language)
         bright = song.mood[0] > 0
-        flags |= {"song", "minor" if song.key.is_minor else "major"} | {"style"} * bool(song.style)
-        flags.add("fast" if song.bpm >= FAST_BPM else "slow")
-        flags |= {"form"} * (len({section.name for section in song.sections}) > 1)
-        flags |= {"made"} * ("made_seed" in facts)
+        known = {
+            "minor": song.key.is_minor, "major": not song.key.is_minor, "style": song.style != "", "song": True,
+            "fast": song.bpm >= FAST_BPM, "slow": song.bpm < FAST_BPM, "made": "made_seed" in facts,
+            "form": len({section.name for section in song.sections}) > 1,
+        }  # fmt: skip
+        flags |= {name for name, holds in known.items() if holds}
     flags.add("bright" if bright else "dark")
     for name in ("title", "artist"):
-        value = getattr(request, name) or (song.title if song is not None and name == "title" else "")
+        value = getattr(request, name) or (_title(song) if name == "title" else "")
         if value:
             facts[name] = value
             flags.add(name)
     near, model = _near(words, language)
-    return Subject(facts, frozenset(flags), tuple(words), song, near, model, language)
+    return Subject(facts, frozenset(flags), tuple(words) or (about,), song, near, model, language)
+
+
+def _title(song: SongFacts | None) -> str:
+    """The title of a piece; ours are named by style, key and seed where nobody gave them one."""
+    return "" if song is None or OWN_TITLE.search(song.title) else song.title
 
 
 def _content(about: str, language: str) -> list[str]:
     if language == "zh":
-        return [piece for piece in re.split(r"[\W_]+|的|和|与|在", about) if piece]
+        pieces = [piece for piece in re.split(r"[\W_]+|的|和|与|在", about) if piece]
+        return [word for piece in pieces for word in ((piece[:2], piece[2:]) if len(piece) == 4 else (piece,))]
     return [word for word in re.findall(r"[\w']+", about.lower()) if is_content(word)]
 
 
@@ -113,7 +124,9 @@ def _song(song: SongFacts, language: str) -> dict[str, str]:
     zh = language == "zh"
     tonic, _, mode = str(song.key).partition(" ")
     minutes, seconds = divmod(round(song.seconds), 60)
-    parts = [track.name.strip() or f"track {number}" for number, track in enumerate(song.score.tracks, 1) if track.notes]
+    parts = [
+        track.name.strip() or f"track {number}" for number, track in enumerate(song.score.tracks, 1) if track.notes
+    ]
     names = [section.name or "free" for section in song.sections]
     chords = Counter(str(chord.chord) for chord in song.chords)
     beats = song.score.metre_map().position(0).metre
@@ -123,7 +136,9 @@ def _song(song: SongFacts, language: str) -> dict[str, str]:
         parts = [ZH_PARTS.get(name, name) for name in parts]
     else:
         length = " and ".join(
-            f"{count} {unit}{'s' * (count != 1)}" for count, unit in ((minutes, "minute"), (seconds, "second")) if count
+            f"{count} {unit}{'s' * (count != 1)}"
+            for count, unit in ((minutes, "minute"), (seconds, "second"))
+            if count
         )
     facts = {
         "key": f"{tonic}{ZH_KEYS.get(mode, mode)}" if zh else str(song.key),
