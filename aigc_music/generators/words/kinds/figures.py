@@ -17,6 +17,7 @@ __all__ = ["figures", "texts_of"]
 OURS = frozenset({"kind", "language", "theme", "by", "invented", "provenance", "facts", "id", "music"})
 NEAR = 0.4
 """A sentence with a word this near to the theme keeps to it."""
+SENTENCE_END = re.compile(r"(?<=[.?!。？！])\s*")
 VOWELS = re.compile(r"[aeiouy]+")
 
 
@@ -38,9 +39,8 @@ def figures(document: dict[str, Any], subject: Subject) -> dict[str, Any]:
     length. flesch (en): reading ease after Flesch (1948), 0 hard .. 100 easy, syllables by groups of vowels.
     theme_share: sentences with a word of the theme, or near it, by all. rank: lower is better.
     """
-    sentences = [
-        part for text in texts_of(document) for part in re.split(r"(?<=[.?!。？！])\s*", text) if part.strip()
-    ]
+    parts = [part for text in texts_of(document) for part in SENTENCE_END.split(text)]
+    sentences = [part for part in parts if part.strip()]
     rows = [_words(sentence, subject.language) for sentence in sentences]
     rows = [row for row in rows if row]
     words = [word for row in rows for word in row]

@@ -31,7 +31,7 @@ PAST: dict[str, str] = {
 PLURALS: dict[str, str] = {"child": "children", "man": "men", "woman": "women", "wolf": "wolves", "leaf": "leaves",
                            "knife": "knives", "key": "keys", "mouse": "mice", "foot": "feet"}  # fmt: skip
 
-SMALL = frozenset("a an and at but by for from in of on or the to with".split())
+SMALL = frozenset(("a", "an", "and", "at", "but", "by", "for", "from", "in", "of", "on", "or", "the", "to", "with"))
 """Words that stay small in a title."""
 
 VOWELS = "aeiou"

@@ -24,7 +24,9 @@ from .forms import joined
 
 __all__ = ["Subject", "subject_of"]
 
-LINKS = frozenset("a an the of in on at and with without under over for from to by between".split())
+LINKS = frozenset(
+    ("a", "an", "the", "of", "in", "on", "at", "and", "with", "without", "under", "over", "for", "from", "to", "by")
+)
 """Light words that a theme may hold and still be a phrase; others make it a sentence, of which one word is taken."""
 PHRASE = 5  # words
 NEAREST = 400  # words of the language model that count as near
@@ -34,21 +36,23 @@ OWN_TITLE = re.compile(r", seed \d+$")
 
 ZH_KEYS = {"major": "大调", "minor": "小调"}
 ZH_SECTIONS = {
-    "verse": "主歌", "chorus": "副歌", "bridge": "桥段", "intro": "前奏", "outro": "尾奏", "ending": "结尾", "blues": "布鲁斯",
+    "verse": "主歌", "chorus": "副歌", "bridge": "桥段", "intro": "前奏", "outro": "尾奏", "ending": "结尾",
+    "blues": "布鲁斯",
 }  # fmt: skip
 ZH_PARTS = {"melody": "旋律", "bass": "贝斯", "keys": "键盘", "drums": "鼓", "counter": "副旋律", "inner": "内声部"}
 ZH_STYLES = {
     "pop": "流行", "jazz": "爵士", "folk": "民谣", "chorale": "众赞歌", "hymn": "赞美诗", "art_song": "艺术歌曲",
-    "classical": "古典", "romantic": "浪漫派", "baroque": "巴洛克", "quartet": "四重奏", "carol": "颂歌", "rock": "摇滚",
-    "funk": "放克", "hiphop": "嘻哈", "latin": "拉丁", "soul": "灵魂乐", "afro": "非洲节拍", "punk": "朋克", "country": "乡村",
-    "reggae": "雷鬼", "ragtime": "拉格泰姆",
+    "classical": "古典", "romantic": "浪漫派", "baroque": "巴洛克", "quartet": "四重奏", "carol": "颂歌",
+    "rock": "摇滚", "funk": "放克", "hiphop": "嘻哈", "latin": "拉丁", "soul": "灵魂乐", "afro": "非洲节拍", "punk": "朋克",
+    "country": "乡村", "reggae": "雷鬼", "ragtime": "拉格泰姆",
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """facts: name -> value, what is known. flags: names of moods and of facts that are known. words: those of the theme that
-    carry meaning. song: the music, where there is some. likeness: of a text to the theme, 0..1. model: that tells it."""
+    """facts: name -> value, what is known. flags: names of moods and of facts that are known. words: those of the
+    theme that carry meaning. song: the music, where there is some. near: word -> likeness to the theme 0..1; model:
+    that tells it."""
 
     facts: dict[str, str]
     flags: frozenset[str]
@@ -60,11 +64,11 @@ class Subject:
 
     @property
     def likeness(self) -> Callable[[str], float]:
+        """How near a text comes to the theme, 0..1: its nearest word (character in zh)."""
         if self.language == "zh":
             return lambda text: max((self.near.get(character, 0.0) for character in text), default=0.0)
-        return lambda text: max(
-            (self.near.get(word, 0.0) for word in re.findall(r"[a-z']+", text.lower())), default=0
-        )
+        words = re.compile(r"[a-z']+")
+        return lambda text: max((self.near.get(word, 0.0) for word in words.findall(text.lower())), default=0.0)
 
 
 def subject_of(request: TextRequest, theme: str, bright: bool) -> Subject:
@@ -124,9 +128,8 @@ def _song(song: SongFacts, language: str) -> dict[str, str]:
     zh = language == "zh"
     tonic, _, mode = str(song.key).partition(" ")
     minutes, seconds = divmod(round(song.seconds), 60)
-    parts = [
-        track.name.strip() or f"track {number}" for number, track in enumerate(song.score.tracks, 1) if track.notes
-    ]
+    tracks = [(number, track) for number, track in enumerate(song.score.tracks, 1) if track.notes]
+    parts = [track.name.strip() or f"track {number}" for number, track in tracks]
     names = [section.name or "free" for section in song.sections]
     chords = Counter(str(chord.chord) for chord in song.chords)
     beats = song.score.metre_map().position(0).metre
@@ -135,11 +138,8 @@ def _song(song: SongFacts, language: str) -> dict[str, str]:
         names = [ZH_SECTIONS.get(name, name) for name in names]
         parts = [ZH_PARTS.get(name, name) for name in parts]
     else:
-        length = " and ".join(
-            f"{count} {unit}{'s' * (count != 1)}"
-            for count, unit in ((minutes, "minute"), (seconds, "second"))
-            if count
-        )
+        counts = ((minutes, "minute"), (seconds, "second"))
+        length = " and ".join(f"{count} {unit}{'s' * (count != 1)}" for count, unit in counts if count)
     facts = {
         "key": f"{tonic}{ZH_KEYS.get(mode, mode)}" if zh else str(song.key),
         "bpm": f"{song.bpm:.4g}",

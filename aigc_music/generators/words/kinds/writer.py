@@ -75,10 +75,9 @@ class BuiltinKinds:
 
     def _draft(self, job: JobContext, number: int) -> tuple[dict[str, Any], Writer]:
         subject, table = self.subject, self._table
-        writer = Writer(
-            self.request.language, table["rules"] | {"word": subject.words}, table["facts"] | subject.facts, subject.flags,
-            job.rng(f"{self.request.kind} {number}"), subject.likeness,
-        )  # fmt: skip
+        rules, facts = table["rules"] | {"word": subject.words}, table["facts"] | subject.facts
+        draw = job.rng(f"{self.request.kind} {number}")
+        writer = Writer(self.request.language, rules, facts, subject.flags, draw, subject.likeness)
         shape = table["document"]
         if self.request.kind == "title":
             count = self.request.lines or TITLES
