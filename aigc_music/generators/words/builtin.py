@@ -9,14 +9,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from aigc_music.core.errors import ModelError, UsageError
+from aigc_music.core.errors import UsageError
 from aigc_music.core.texts import Text
 from aigc_music.engine.job import JobContext
 from aigc_music.engine.registry import Material
 from aigc_music.engine.requests import TextRequest
 from aigc_music.engine.streams import stream
 from models.words.language.model import LanguageModel
-from models.words.language.originality import Index
+from models.words.language.originality import FACTS_FILE, Index
+from models.zoo import find
 
 from ..facts import facts_of
 from . import sounds
@@ -51,14 +52,17 @@ class BuiltinLyrics:
     def __init__(self, request: TextRequest) -> None:
         self.template: Template = template_of(request)
         self.request = replace(request, track=self.template.track or None)
-        self._model = LanguageModel.load(MODELS[request.language] if request.model == "default" else request.model)
+        name = MODELS[request.language] if request.model == "default" else request.model
+        self._model = LanguageModel.load(name)
         if self._model.language != request.language:
             raise UsageError(
                 f"model {request.model!r} writes {self._model.language!r}, asked for is {request.language!r}: "
                 "give the language with it, or another model"
             )
         self._theme, self._remarks = theme_words(f"{request.theme} {request.title}", self._model)
-        self._index = self._index_of_copies()
+        self._index = index_of_copies(name)
+        if self._index is None:
+            self._remarks.append(f"model {name!r} has no index of its texts: copies were not looked for")
         self._report: Report | None = None
 
     def stream(self, job: JobContext) -> Iterator[str]:
@@ -105,15 +109,6 @@ class BuiltinLyrics:
 
     def disclosure(self) -> dict[str, str]:
         return {"lyrics": "generated"}
-
-    def _index_of_copies(self) -> Index | None:
-        """The phrases of the texts that the model learned from, None where its folder has no index."""
-        name = MODELS[self.request.language] if self.request.model == "default" else self.request.model
-        try:
-            return Index.load(name)
-        except ModelError:
-            self._remarks.append(f"model {name!r} has no index of its texts: copies were not looked for")
-            return None
 
     def _copied(self, words: Sequence[str]) -> bool:
         """Whether these words hold a copy that is longer than asked for."""
@@ -164,3 +159,8 @@ class BuiltinLyrics:
             ):
                 return number, tokens
         return -1, []
+
+
+def index_of_copies(model: str) -> Index | None:
+    """The phrases of the texts that a model learned from, None where its folder has no index."""
+    return Index.load(model) if (find(model) / FACTS_FILE).exists() else None

@@ -31,7 +31,7 @@ from statistics import median
 from aigc_music.core.errors import UsageError, choose
 from aigc_music.core.notes import Note, Score, Track
 from aigc_music.core.parts import PART_NAMES
-from aigc_music.core.time import TICKS_PER_QUARTER, Metre
+from aigc_music.core.time import TICKS_PER_QUARTER, Metre, MetreMap
 from aigc_music.engine.requests import TextRequest
 from aigc_music.engine.streams import stream
 
@@ -39,7 +39,7 @@ from ..facts import SongFacts, facts_of
 from .template import LineSpec, Slot, Template, rhymed
 from .verse import verse_template
 
-__all__ = ["melody_lines", "singing_track", "template_of"]
+__all__ = ["melody_lines", "singing_track", "template_of", "weights_at"]
 
 SINGING_NAMES = ("vocal", "voice", "sing", "melody", "lead", "soprano", "tune", "gesang", "chant")
 """What tracks that sing are called, the surest first."""
@@ -264,20 +264,37 @@ def _cut(sung: Sequence[_Sung], facts: SongFacts, known: set[int]) -> list[list[
 
 def _spec(sung: Sequence[_Sung], facts: SongFacts, section: str, stanza: int) -> LineSpec:
     """A line with weights and seconds."""
-    clock, metres = facts.score.tempo_map(), facts.score.metre_map()
+    clock = facts.score.tempo_map()
+    slots = [
+        Slot(weight, clock.ns_at(row.tick) / 1e9, clock.ns_at(row.end) / 1e9, row.pitch, row.notes)
+        for row, weight in zip(sung, _weights(sung, facts.score.metre_map()), strict=True)
+    ]
+    return LineSpec(tuple(slots), section, stanza)
+
+
+def weights_at(facts: SongFacts, places: Sequence[tuple[int, int]], track: Track) -> list[float]:
+    """Weights of syllables that are sung from tick to tick, in order, to the notes of a track."""
+    pitches = {note.tick: note.pitch for note in _one_at_a_time(track.notes)}
+    ticks = sorted(pitches)
+    sung = [
+        _Sung(begin, max(begin + 1, end), pitches[min(ticks, key=lambda tick: abs(tick - begin))], 1)
+        for begin, end in places
+    ]
+    return _weights(sung, facts.score.metre_map())
+
+
+def _weights(sung: Sequence[_Sung], metres: MetreMap) -> list[float]:
+    """Weight 0..1 of each syllable of a line."""
     typical = median(row.end - row.tick for row in sung)
     low, high = min(row.pitch for row in sung), max(row.pitch for row in sung)
-    slots = []
+    metre, length, tall = PARTS_OF_WEIGHT
+    weights = []
     for row in sung:
         longer = min(max((row.end - row.tick) / max(1, typical) - 0.5, 0), 2) / 2
         height = (row.pitch - low) / (high - low) if high > low else 0.5
-        metre, length, tall = PARTS_OF_WEIGHT
-        weight = metre * _strength(row.tick, metres.position(row.tick).metre, metres.bar_start(row.tick))
-        weight += length * longer + tall * height
-        slots.append(
-            Slot(round(weight, 4), clock.ns_at(row.tick) / 1e9, clock.ns_at(row.end) / 1e9, row.pitch, row.notes)
-        )
-    return LineSpec(tuple(slots), section, stanza)
+        strength = _strength(row.tick, metres.position(row.tick).metre, metres.bar_start(row.tick))
+        weights.append(round(metre * strength + length * longer + tall * height, 4))
+    return weights
 
 
 def _strength(tick: int, metre: Metre, bar_start: int) -> float:

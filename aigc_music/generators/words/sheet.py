@@ -107,7 +107,8 @@ def _sung(text: str, spec: LineSpec, language: str) -> tuple[Word, ...]:
 
 def _stretched(slots: Sequence[Slot], count: int) -> list[Slot]:
     """As many slots as there are syllables: surplus notes are slurred to the last one, or the last note is shared."""
-    first, last = list(slots[: count - 1]), slots[min(count, len(slots)) - 1]
+    place = min(count, len(slots)) - 1
+    first, last = list(slots[:place]), slots[place]
     left = count - len(first)
     begin, end = last.start_s, slots[-1].end_s
     step = (end - begin) / max(1, left)
