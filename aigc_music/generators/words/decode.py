@@ -66,8 +66,8 @@ class Wishes:
 
 
 class Rhyme(NamedTuple):
-    """What the last word of a line has to rhyme with. words: ids of the partners' last words; later: syllables of the
-    lines that will have to rhyme with this one."""
+    """What the last word of a line has to rhyme with. words: ids of the partners' last words, none of which may sound
+    again; later: syllables of the lines that will have to rhyme with this one."""
 
     words: tuple[int, ...] = ()
     later: tuple[int, ...] = ()
@@ -170,7 +170,7 @@ class Poet:
         wanted = {int(lexicon.rhyme[word]) for word in rhyme.words} - {-1}
         if wanted:
             mask = fits & np.isin(lexicon.rhyme, list(wanted))
-            mask[list(rhyme.words)] = False
+            mask &= ~np.isin(lexicon.spoken, lexicon.spoken[list(rhyme.words)])
         elif rhyme.later:
             # of a rhyme to come, its class must hold a word for this line and for each that follows
             need = len(rhyme.later) + 1

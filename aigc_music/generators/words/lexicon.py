@@ -31,10 +31,10 @@ class Lexicon:
 
     syllables: (V,) 0 for marks, and for words that may not be used. stress: (V, LONGEST) 1 stressed, 0 not, from the
     word's left; final: (V,) stress of its last syllable; content: (V,) words that carry meaning. rhyme: (V,) number
-    of the rhyme class, -1 none; richness: (classes, LONGEST + 1) how many words of a class that may end a line have
-    at most so many syllables. reach: (MOST_SYLLABLES + 1,) whether words can make up so many syllables. last: (V,)
-    what it adds to the score of a line to end with it, -inf never. level: (V,) Chinese: 1 level tone, 0 oblique, -1
-    either; height: (V,) of the spoken tone.
+    of the rhyme class, -1 none; spoken: (V,) number of class and onset together; richness: (classes, LONGEST + 1) how
+    many sounds of a class there are that may end a line, of words of at most so many syllables. reach:
+    (MOST_SYLLABLES + 1,) whether words can make up so many syllables. last: (V,) what it adds to the score of a line
+    to end with it, -inf never. level: (V,) Chinese: 1 level tone, 0 oblique, -1 either; height: (V,) of its tone.
     """
 
     syllables: NDArray[np.int64]
@@ -42,6 +42,7 @@ class Lexicon:
     final: NDArray[np.float32]
     content: NDArray[np.bool_]
     rhyme: NDArray[np.int64]
+    spoken: NDArray[np.int64]
     richness: NDArray[np.int64]
     reach: NDArray[np.bool_]
     last: NDArray[np.float32]
@@ -59,7 +60,8 @@ def lexicon_of(model: LanguageModel, modern: bool) -> Lexicon:
     last = np.zeros(size, np.float32)
     level = np.full(size, -1, np.int8)
     height = np.zeros(size, np.float32)
-    keys: list[str] = [""] * size
+    rhymes: list[str] = [""] * size
+    sounding: list[str] = [""] * size
     for token, word in enumerate(model.words):
         if word in SPECIALS or word in BANNED or (modern and model.old[token]) or _is_letter(word):
             continue
@@ -67,7 +69,7 @@ def lexicon_of(model: LanguageModel, modern: bool) -> Lexicon:
         if sound is None or len(sound.stress) > LONGEST:
             continue
         syllables[token] = len(sound.stress)
-        keys[token] = sound.rhyme
+        rhymes[token], sounding[token] = sound.rhyme, f"{sound.onset}/{sound.rhyme}"
         if model.language == "zh":
             content[token] = True
             level[token], height[token] = sound.level, sound.height
@@ -75,16 +77,22 @@ def lexicon_of(model: LanguageModel, modern: bool) -> Lexicon:
         content[token] = is_content(word)
         stress[token, : len(sound.stress)] = sound.stress
         last[token] = -np.inf if word in NEVER_LAST else -1.5 if word in SELDOM_LAST else 0
-    names = sorted({key for key in keys if key})
-    numbers = {key: number for number, key in enumerate(names)}
-    rhyme = np.array([numbers.get(key, -1) for key in keys], np.int64)
+    rhyme, spoken = _numbered(rhymes), _numbered(sounding)
     ends = np.flatnonzero((rhyme >= 0) & (last > -np.inf))
-    richness = np.zeros((max(1, len(names)), LONGEST + 1), np.int64)
-    np.add.at(richness, (rhyme[ends], syllables[ends]), 1)
+    richness = np.zeros((int(rhyme.max(initial=0)) + 1, LONGEST + 1), np.int64)
+    for most in range(1, LONGEST + 1):
+        _, firsts = np.unique(spoken[ends[syllables[ends] <= most]], return_index=True)
+        richness[:, most] = np.bincount(rhyme[ends[syllables[ends] <= most]][firsts], minlength=len(richness))
     final = stress[np.arange(size), np.maximum(syllables - 1, 0)].astype(np.float32)
     return Lexicon(
-        syllables, stress, final, content, rhyme, np.cumsum(richness, axis=1), _reach(syllables), last, level, height
-    )
+        syllables, stress, final, content, rhyme, spoken, richness, _reach(syllables), last, level, height
+    )  # fmt: skip
+
+
+def _numbered(keys: list[str]) -> NDArray[np.int64]:
+    """A number for each different key, -1 for an empty one."""
+    numbers = {key: number for number, key in enumerate(sorted(set(keys) - {""}))}
+    return np.array([numbers.get(key, -1) for key in keys], np.int64)
 
 
 def _is_letter(word: str) -> bool:

@@ -113,10 +113,10 @@ def problems(lines: Sequence[str], template: Template, number: int) -> list[str]
     if partners and spec.same_as is None:
         word = sounds.last(text, language)
         others = [sounds.last(lines[other], language) for other in partners]
-        if not any(sounds.rhyme(word, other, language) for other in others):
-            found.append(f"rhyme: {word!r} does not rhyme with {others[0]!r}")
-        elif word in others and language == "en":
+        if word in others:
             found.append(f"rhyme: {word!r} is the same word as in the line it rhymes with")
+        elif not any(sounds.rhyme(word, other, language) for other in others):
+            found.append(f"rhyme: {word!r} does not rhyme with {others[0]!r}")
     return found
 
 

@@ -19,16 +19,17 @@ __all__ = [
     "HEIGHT", "Sound", "is_light", "last", "pieces", "rhyme", "sound", "stresses", "syllables", "tones", "words",
 ]  # fmt: skip
 
-HEIGHT: dict[int, float] = {0: 3.0, 1: 5.0, 2: 4.0, 3: 1.5, 4: 3.5}
-"""Mean height of the Mandarin tones on Chao's scale of 1..5; 0 is the neutral tone."""
+HEIGHT: dict[int, float] = {1: 5.0, 2: 4.0, 3: 1.5, 4: 3.5, 5: 3.0}
+"""Mean height of the Mandarin tones on Chao's scale of 1..5; tone 5 is the neutral one."""
 
 
 class Sound(NamedTuple):
-    """A word (a character in Chinese). stress: 1 or 0 a syllable; rhyme: what rhyming words have in common, '' for
-    nothing; level: 1 level tone, 0 oblique, -1 in English; height: of the tone, 0 in English."""
+    """A word (a character in Chinese). stress: 1 or 0 a syllable; rhyme: what rhyming words have in common; onset:
+    what they have not; level: 1 level tone, 0 oblique, -1 in English; height: of the tone, 0 in English."""
 
     stress: tuple[int, ...]
     rhyme: str
+    onset: str
     level: int = -1
     height: float = 0.0
 
@@ -50,7 +51,20 @@ def sound(word: str, language: str) -> Sound | None:
     stress = tuple(int(digit > 0) for digit in spoken.stress)
     if len(stress) == 1:
         stress = (int(is_content(word)),)
-    return Sound(stress, " ".join(spoken.rhyme))
+    return Sound(stress, " ".join(spoken.rhyme), " ".join(spoken.onset))
+
+
+def _character(character: str) -> Sound | None:
+    from models.words.speech import chinese  # it loads pypinyin
+
+    try:
+        reading = chinese.read(character)
+    except UsageError:
+        return None
+    if len(reading) != 1:
+        return None
+    found = reading[0]
+    return Sound((1,), found.group, character, int(found.level), HEIGHT[found.tone])
 
 
 def syllables(line: str, language: str) -> set[int]:
@@ -66,10 +80,10 @@ def stresses(line: str) -> list[bool]:
 
 
 def tones(line: str) -> list[int]:
-    """Tones 1..4 and 0 of the characters of a Chinese line."""
+    """Tones 1..5 of the characters of a Chinese line, as they are read in it. UsageError where one has none."""
     from models.words.speech import chinese  # it loads pypinyin
 
-    return [tone for _, tone in chinese.read("".join(words(line, "zh")))]
+    return [reading.tone for reading in chinese.read(line)]
 
 
 def last(line: str, language: str) -> str:
@@ -79,13 +93,14 @@ def last(line: str, language: str) -> str:
 
 
 def rhyme(a: str, b: str, language: str) -> bool:
-    """Whether two words rhyme: perfect or family rhymes in English, one rhyme group in Chinese."""
+    """Whether two words rhyme: perfect or family rhymes in English, one of the 13 groups in Chinese. The same word,
+    and in English the same sound, is no rhyme."""
     one, other = sound(a, language), sound(b, language)
     if one is None or other is None:
         return False
     if language == "zh":
-        return one.rhyme == other.rhyme
-    return rhymes_en.kind(english.pronounce(a), english.pronounce(b)) in ("identity", "perfect", "family")
+        return one.rhyme == other.rhyme and a != b
+    return rhymes_en.rhymes(english.pronounce(a), english.pronounce(b))
 
 
 def pieces(word: str) -> list[str]:
