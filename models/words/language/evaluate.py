@@ -105,10 +105,9 @@ def _title(piece: Piece) -> list[str]:
 
 def _samples(model: LanguageModel, name: str) -> dict[str, Any]:
     index = Index.load(name)
-    kind = "song" if model.language == "en" else "ci"
     longest, old, words = [], 0, 0
     for number in range(SAMPLES):
-        lines = sample(model.hear((), kind), model, LINES, np.random.default_rng([SEED, number]), False)
+        lines = sample(model.hear(), model, LINES, np.random.default_rng([SEED, number]), False)
         longest.append(index.longest_copied(lines)[0])
         spoken = [word for line in lines for word in text.split(line, model.language)]
         old += sum(bool(model.old[model.index[word]]) for word in spoken if word in model.index)

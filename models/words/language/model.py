@@ -121,7 +121,9 @@ class LanguageModel:
 
     def hear(self, theme: Sequence[str] = (), kind: str = "song", tune: str | None = None) -> Hearing:
         """A hearing at the beginning of a piece. theme: words, those that the model does not know have no effect;
-        tune: a tune's name; UsageError where the model knows no such kind or tune."""
+        kind: "song" is the model's first kind where it has none of that name (zh: ci); tune: a tune's name.
+        UsageError where the model knows no such kind or tune."""
+        kind = self.kinds[0] if kind == "song" and "song" not in self._styles else kind
         styles = [self._style_number("kind", kind, "", self.kinds)]
         if tune is not None:
             styles.append(self._style_number("tune", tune, "tune ", self.tunes))

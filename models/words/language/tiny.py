@@ -14,7 +14,7 @@ from .model import LanguageModel, shapes
 
 __all__ = ["tiny_model"]
 
-STYLES = {"en": ("song", "hymn", "ballad", "nursery", "poem"), "zh": ("song", "ci", "shi5", "shi7", "qu")}
+STYLES = {"en": ("song", "hymn", "ballad", "nursery", "poem"), "zh": ("ci", "shi5", "shi7", "qu")}
 _TUNES = ("如梦令", "浣溪沙")
 
 
