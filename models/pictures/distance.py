@@ -19,30 +19,29 @@ __all__ = ["hashes", "nearest", "pyramid", "sliced_wasserstein", "thumbnails"]
 
 PATCH = 7  # pixels a side
 COARSEST = 16  # side of the last level
-PROJECTIONS = 256
+PATCHES = 64  # cut from a picture at the most
+HEAP = 16384  # patches of a heap at the most
+PROJECTIONS = 128
 QUANTILES = 512
 
 Floats = NDArray[np.floating]
 Bytes = NDArray[np.uint8]
 
 
-def sliced_wasserstein(a: Bytes, b: Bytes, seed: int = 0, patches: int = 64) -> dict[str, float]:
+def sliced_wasserstein(a: Bytes, b: Bytes, seed: int = 0) -> dict[str, float]:
     """Distance by side of the level in pixels ("64", "32", "16"), and their "mean".
 
-    a, b: (n, side, side, 3) bytes, the numbers of pictures may differ. patches: cut from each picture.
+    a, b: (n, side, side, 3) bytes, the numbers of pictures may differ.
     """
     if a.shape[1:] != b.shape[1:] or not (len(a) and len(b)):
         raise UsageError(f"pictures of shapes {a.shape} and {b.shape} cannot be compared: scale them to one size")
     result = {}
     for one, other in zip(pyramid(a), pyramid(b), strict=True):
-        rng = np.random.default_rng([seed, one.shape[1]])
-        state = rng.bit_generator.state
-        first = _patches(one, patches, rng)
-        rng.bit_generator.state = state  # the same places in both heaps: equal heaps are at distance 0
-        second = _patches(other, patches, rng)
+        # the same places in both heaps: equal heaps are at distance 0
+        first, second = (_patches(heap, np.random.default_rng([seed, heap.shape[1]])) for heap in (one, other))
         both = np.concatenate([first, second]).reshape(-1, 3)
         scale = np.tile(both.std(0) + 1e-6, PATCH * PATCH)
-        directions = rng.standard_normal((PATCH * PATCH * 3, PROJECTIONS), dtype=np.float32)
+        directions = np.random.default_rng(seed).standard_normal((PATCH * PATCH * 3, PROJECTIONS), dtype=np.float32)
         directions /= np.linalg.norm(directions, axis=0)
         grid = (np.arange(QUANTILES) + 0.5) / QUANTILES
         spreads = [np.quantile((heap / scale) @ directions, grid, axis=0) for heap in (first, second)]
@@ -97,9 +96,9 @@ def _squares(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float
     return (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T
 
 
-def _patches(level: Floats, count: int, rng: np.random.Generator) -> Floats:
-    """(n * count, PATCH * PATCH * 3) from random places, the same numbers in every picture's turn."""
-    side = level.shape[1]
+def _patches(level: Floats, rng: np.random.Generator) -> Floats:
+    """Patches from random places, (n * some, PATCH * PATCH * 3)."""
+    side, count = level.shape[1], max(1, min(PATCHES, HEAP // len(level)))
     if side < PATCH:
         raise UsageError(f"pictures of {side} px are too small: {PATCH} px at least")
     result = np.empty((len(level), count, PATCH * PATCH * 3), np.float32)
