@@ -53,7 +53,9 @@ class BuiltinCover:
         self.motif = _motif(request, mood)
         family = request.family and choose("family", request.family, FAMILIES)
         if request.kind == "cover":
-            family = family or choose_family(self.motif, stream(request.seed, "cover.family"))
+            family = family or choose_family(
+                self.motif, stream(request.seed, f"cover.family.{self.motif.fingerprint()}")
+            )
             request = replace(request, family=family, picture=request.picture or FAMILIES[family].picture)
         else:
             request = replace(request, family=None, picture=request.picture or "landscape")
@@ -72,7 +74,9 @@ class BuiltinCover:
 
     def _palette(self, request: ImageRequest) -> Palette:
         ground = FAMILIES[request.family].ground if request.family else None
-        return choose_palette(request.palette, self.motif, ground, stream(request.seed, "cover.palette"))
+        return choose_palette(
+            request.palette, self.motif, ground, stream(request.seed, f"cover.palette.{self.motif.fingerprint()}")
+        )
 
     def stream(self, job: JobContext) -> Iterator[NDArray[np.uint8]]:
         """Previews of 256 pixels or less, (h, w, 3), a few while it is drawn; the last is of the finished cover."""
@@ -122,7 +126,7 @@ class BuiltinCover:
         return {"artwork": "generated"}
 
     def _sleeve(self, job: JobContext) -> Sleeve:
-        rng = job.rng("cover.art")
+        rng = job.rng(f"cover.art.{self.motif.fingerprint()}")
         words = {"title": self.request.title, "artist": self.request.artist}
 
         def painted(usual: str) -> NDArray[np.uint8]:

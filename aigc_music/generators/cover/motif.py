@@ -5,6 +5,7 @@ Threads: any. Realtime-safe: no.
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -56,6 +57,10 @@ class Motif:
     arousal: float
     tonic: int
     minor: bool
+
+    def fingerprint(self) -> int:
+        """A number of these notes, the same on every machine: it parts the chances of one song from another's."""
+        return zlib.crc32(np.round(self.notes * 1e4).astype("<i4").tobytes() + bytes([self.tonic, self.minor]))
 
     def contour(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
         """Height 0..1 of the melody at places 0..1, from note to note in straight lines."""

@@ -23,9 +23,10 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     palette, motif = sleeve.palette, sleeve.motif
     sleeve.fill(palette.ground)
     above = bool(sleeve.rng.random() < 0.5)
-    columns = 4 if sleeve.rng.random() < 0.6 else 5
+    columns, rows = (4, 3) if sleeve.rng.random() < 0.6 else (6, 4)
+    if not sleeve.words["title"]:  # a band for the artist alone, or none
+        columns, rows = (6, 5) if sleeve.words["artist"] else (4, 4)
     side = SIDE / columns
-    rows = 3 if columns == 4 else 4
     field = rows * side
     top = SIDE - field if above else 0.0
     band = Box(MARGIN, 48, SIDE - MARGIN, top - 36) if above else Box(MARGIN, field + 36, SIDE - MARGIN, SIDE - 48)

@@ -57,17 +57,21 @@ def _lines(sleeve: Sleeve, plate: Box) -> Iterator[str]:
     palette, motif = sleeve.palette, sleeve.motif
     count = 86
     slant = float(sleeve.rng.uniform(-0.25, 0.25))
-    centre = np.array([0.25 + 0.5 * motif.tonic / 11, 0.3])
+    sun = (
+        plate.left + plate.width * (0.25 + 0.5 * motif.tonic / 11),
+        plate.top + 0.3 * plate.height,
+        0.13 * plate.height,
+    )
     x = np.linspace(-0.05, 1.05, _POINTS)
     step = 1.25 / count
     for index in range(count):
         y = np.full(_POINTS, -0.12 + index * step) + slant * (x - 0.5) * 0.3
         lift, slope = _relief(motif.hook, x, y)
-        disc = np.hypot((x - centre[0]) * plate.width, (y - centre[1]) * plate.height) < 0.13 * plate.height
         shade = np.clip(0.42 + 0.55 * slope + 0.1 * (y - 0.4), 0.07, 0.93)
-        shade = np.where(disc, 0.88, shade)
         px = plate.left + x * plate.width
         py = plate.top + (y - 0.085 * lift) * plate.height
+        disc = np.hypot(px - sun[0], py - sun[1]) < sun[2]
+        shade = np.where(disc, 0.9, shade)
         half = 0.5 * shade * step * plate.height
         for part, colour in ((~disc, palette.ink), (disc, palette.accents[0])):
             for begin, end in _runs(part):

@@ -31,20 +31,21 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
         canvas.drawRect(rect, sleeve.paint(colour))
         place += length
     yield "bands"
-    artist = sleeve.say(
-        "artist",
-        Style("grotesque", -0.01, 1.05, most=40, lines=2),
-        Box(MARGIN, 850, 640, SIDE - MARGIN),
-        valign="bottom",
-    )
     name = "title" if sleeve.words["title"] else "artist"
+    text = sleeve.words[name]
+    foot = SIDE - MARGIN - 60
     if name == "title":
-        words = len(sleeve.words["title"].split())
-        face = "condensed" if words > 1 or len(sleeve.words["title"]) > 7 else "grotesque"
-        sleeve.say(
-            "title", Style(face, -0.02, 0.8, caps=True, most=520, lines=5, spread=words > 1),
-            Box(MARGIN, MARGIN, SIDE - MARGIN, artist.top - 40), "left", "top",
-        )  # fmt: skip
+        small = Style("grotesque", -0.01, 1.05, most=40, lines=2)
+        foot = sleeve.say("artist", small, Box(MARGIN, 850, 640, SIDE - MARGIN), valign="bottom").top
+    several = len(text.split()) > 1
+    face = "condensed" if several or len(text) > 7 else "grotesque"
+    large = Style(face, -0.02, 0.8, caps=True, most=520, lines=5, spread=several)
+    sleeve.say(
+        name,
+        large,
+        Box(MARGIN, MARGIN, SIDE - MARGIN, foot - 40),
+        valign=("top", "bottom")[int(sleeve.rng.integers(2))],
+    )
     hook = motif.hook
     for note in hook:  # the rhythm as a short code at the foot
         x = 690 + 250 * note[0]

@@ -37,7 +37,7 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     yield from _screened(sleeve, area, inks[1])
     canvas.translate(float(rng.uniform(3, 6)) * rng.choice([-1, 1]), float(rng.uniform(-4, 4)))
     canvas.rotate(float(rng.uniform(-0.4, 0.4)), 500, 500)
-    yield from (_runs, _discs)[int(rng.integers(2))](sleeve, area, inks[0])
+    yield from (_runs, _columns, _wedges)[int(rng.integers(3))](sleeve, area, inks[0])
     canvas.restore()
 
 
@@ -52,6 +52,11 @@ def _screened(sleeve: Sleeve, area: Box, ink: int) -> Iterator[str]:
         x = area.left + area.width * ((index * 0.37 + 0.3 + chord.root / 30) % 1.0)
         discs.append((x, area.top + area.height * (0.5 + 0.3 * (chord.tension - 0.4)), radius))
     pitch = 8.0
+    outline = skia.Path()
+    for cx, cy, radius in discs:
+        outline.addCircle(cx, cy, radius)
+    sleeve.canvas.save()
+    sleeve.canvas.clipPath(outline, doAntiAlias=True)
     paint = sleeve.paint(ink, mode=skia.BlendMode.kMultiply)
     turn = np.deg2rad(22.5)
     count = int(1.5 * SIDE / pitch)
@@ -61,44 +66,60 @@ def _screened(sleeve: Sleeve, area: Box, ink: int) -> Iterator[str]:
         y = 500 + steps * np.sin(turn) + v * np.cos(turn)
         cover = np.zeros(count)
         for cx, cy, radius in discs:
-            inside = np.hypot(x - cx, y - cy) < radius
+            inside = np.hypot(x - cx, y - cy) < radius + pitch
             cover = np.maximum(cover, np.where(inside, 0.95 - 0.75 * (y - cy + radius) / (2 * radius), 0))
         radii = pitch * np.sqrt(np.clip(cover, 0, 1) / np.pi) * 1.15
         for px, py, r in zip(x[cover > 0], y[cover > 0], radii[cover > 0], strict=True):
             sleeve.canvas.drawCircle(px, py, r, paint)
         if row % 14 == 0:
             yield "first ink"
+    sleeve.canvas.restore()
 
 
 def _runs(sleeve: Sleeve, area: Box, ink: int) -> Iterator[str]:
-    """The melody as broad bars with round ends."""
-    rows = sleeve.motif.hook
-    paint = sleeve.paint(ink, mode=skia.BlendMode.kMultiply)
-    thick = area.height / 15
-    for note in rows:
-        x = area.left + note[0] * area.width
+    """The melody as broad bars with round ends, as one form, because an ink does not print over itself."""
+    rows = sleeve.motif.hook[:20]
+    thick = area.height / 9
+    starts = (rows[:, 0] - rows[0, 0]) / max(1e-9, float((rows[:, 0] + rows[:, 2]).max()) - rows[0, 0])
+    form = skia.Path()
+    for note, start in zip(rows, starts, strict=True):
+        x = area.left + start * (area.width - thick)
         y = area.top + (1 - note[1]) * (area.height - thick)
-        width = max(thick, note[2] * area.width - 4)
-        sleeve.canvas.drawRoundRect(skia.Rect(x, y, x + width, y + thick), thick / 2, thick / 2, paint)
+        width = max(thick, note[2] * area.width * 1.2)
+        right = min(x + width, area.right)
+        form.addRoundRect(skia.Rect(min(x, right - thick), y, right, y + thick), thick / 2, thick / 2)
+    sleeve.canvas.drawPath(form, sleeve.paint(ink, mode=skia.BlendMode.kMultiply))
     yield "second ink"
 
 
-def _discs(sleeve: Sleeve, area: Box, ink: int) -> Iterator[str]:
-    """The melody as half discs that hang from and stand on a line."""
-    rows = sleeve.motif.hook[:16]
-    paint = sleeve.paint(ink, mode=skia.BlendMode.kMultiply)
+def _columns(sleeve: Sleeve, area: Box, ink: int) -> Iterator[str]:
+    """The melody as columns with round heads that hang from a line and stand on it."""
+    rows = sleeve.motif.hook[:14]
     middle = (area.top + area.bottom) / 2
     widths = np.sqrt(rows[:, 2]) / np.sqrt(rows[:, 2]).sum() * area.width
+    form = skia.Path()
     x = area.left
     for note, width in zip(rows, widths, strict=True):
         reach = (note[1] - float(np.median(rows[:, 1]))) * area.height * 0.9
-        if abs(reach) < width / 2:
-            oval = skia.Rect(x, middle - width / 2, x + width, middle + width / 2)
-            sleeve.canvas.drawArc(oval, 180 if reach >= 0 else 0, 180, True, paint)
-        else:
-            top, bottom = sorted((middle, middle - reach))
-            sleeve.canvas.drawRect(skia.Rect(x, top, x + width, bottom), paint)
-            cap = middle - reach
-            sleeve.canvas.drawCircle(x + width / 2, cap, width / 2, paint)
+        reach += float(np.copysign(width / 2, reach))
+        top, bottom = sorted((middle, middle - reach))
+        form.addRoundRect(skia.Rect(x, top - width / 2, x + width, bottom + width / 2), width / 2, width / 2)
         x += width
+    sleeve.canvas.drawPath(form, sleeve.paint(ink, mode=skia.BlendMode.kMultiply))
+    yield "second ink"
+
+
+def _wedges(sleeve: Sleeve, area: Box, ink: int) -> Iterator[str]:
+    """The melody as rays from a corner: the angle is time, the length pitch."""
+    rows = sleeve.motif.hook[:24]
+    left = bool(sleeve.rng.random() < 0.5)
+    x, y = (area.left if left else area.right), area.bottom
+    form = skia.Path()
+    for note in rows:
+        reach = area.height * (0.45 + 0.75 * note[1])
+        begin = 180 + 90 * note[0] if not left else 270 + 90 * note[0]
+        form.moveTo(x, y)
+        form.arcTo(skia.Rect(x - reach, y - reach, x + reach, y + reach), begin, max(1.6, 80 * note[2]), False)
+        form.close()
+    sleeve.canvas.drawPath(form, sleeve.paint(ink, mode=skia.BlendMode.kMultiply))
     yield "second ink"

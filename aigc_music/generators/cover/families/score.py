@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import skia
+from numpy.typing import NDArray
 
 from ..lettering import Box, Style
 from ..sleeve import MARGIN, SIDE, Sleeve
@@ -14,7 +15,7 @@ __all__ = ["draw"]
 
 
 def draw(sleeve: Sleeve) -> Iterator[str]:
-    """Title and artist as on a printed part, then five to seven systems."""
+    """Title and artist as on a printed part, then systems: a few large ones or many small ones."""
     palette, canvas, motif = sleeve.palette, sleeve.canvas, sleeve.motif
     sleeve.fill(palette.ground)
     title = sleeve.say("title", Style("serif", -0.02, 0.92, most=150, lines=3), Box(MARGIN, MARGIN, 760, 330))
@@ -28,9 +29,12 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
         artist = sleeve.say("artist", words, Box(MARGIN, title.bottom + 20, SIDE - MARGIN, title.bottom + 60))
         top = artist.bottom + 60
     yield "type"
-    systems = int(np.clip((SIDE - MARGIN - top) // 115, 4, 7))
-    pitch = (SIDE - MARGIN - top + 26) / systems
-    height = pitch - 26
+    most = int(np.clip((SIDE - MARGIN - top) // 115, 4, 7))
+    systems = int(sleeve.rng.choice([2, 3, most, most + 2]))
+    gap = 180 / (systems + 1)
+    pitch = (SIDE - MARGIN - top + gap) / systems
+    height = pitch - gap
+    thick = float(np.clip(height / 26, 3.4, 11))
     line = sleeve.paint(palette.ink, alpha=0.35, stroke=0.9)
     width = SIDE - 2 * MARGIN
     for system in range(systems):
@@ -43,8 +47,8 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
         for note in rows:
             x = MARGIN + (note[0] - low) * systems * width
             length = min(max(3.2, note[2] * systems * width - 1.4), SIDE - MARGIN - x)
-            level = y + (1 - note[1]) * (height - 5)
-            canvas.drawRect(skia.Rect(x, level, x + length, level + 4.4), sleeve.paint(palette.ink))
+            level = y + (1 - note[1]) * (height - thick)
+            canvas.drawRect(skia.Rect(x, level, x + length, level + thick), sleeve.paint(palette.ink))
         yield "systems"
         tune = motif.melody[(motif.melody[:, 0] >= low) & (motif.melody[:, 0] < high)]
         _tune(sleeve, tune, low, systems, y, height)
@@ -64,7 +68,7 @@ def _chords(sleeve: Sleeve, low: float, high: float, y: float, height: float) ->
         sleeve.canvas.drawRect(rect, sleeve.paint(colour, alpha=0.18 + 0.3 * chord.tension))
 
 
-def _tune(sleeve: Sleeve, rows: np.ndarray, low: float, systems: int, y: float, height: float) -> None:
+def _tune(sleeve: Sleeve, rows: NDArray[np.float64], low: float, systems: int, y: float, height: float) -> None:
     """The melody as heads, large for long notes, tied by one line."""
     if len(rows) == 0:
         return
@@ -73,5 +77,5 @@ def _tune(sleeve: Sleeve, rows: np.ndarray, low: float, systems: int, y: float, 
     level = y + 8 + (1 - rows[:, 1]) * (height - 16)
     canvas.drawPath(sleeve.polygon(np.column_stack([x + 7, level]), closed=False), sleeve.paint(colour, stroke=2.4))
     for px, py, note in zip(x, level, rows, strict=True):
-        radius = float(np.clip(4.5 + 40 * np.sqrt(note[2]) - 3, 4.5, 15))
+        radius = float(np.clip((4 + 40 * np.sqrt(note[2]) - 3) * 5 / systems, 4.5, 0.12 * height))
         canvas.drawCircle(min(px + 7, SIDE - MARGIN - radius), py, radius, sleeve.paint(colour))

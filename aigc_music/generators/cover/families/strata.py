@@ -26,18 +26,18 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     title = sleeve.say("title", style, Box(MARGIN, MARGIN, SIDE - MARGIN, 290))
     words = Style("grotesque", 0.0, 1.1, most=30, lines=2)
     artist = sleeve.say("artist", words, Box(MARGIN, title.bottom + 24, SIDE - MARGIN, title.bottom + 66))
-    horizon = max(400.0, artist.bottom + 120)
+    horizon = max(430.0, artist.bottom + 190)
     yield "type"
-    radius = 70 + 60 * (motif.bright + 1) / 2
+    radius = 62 + 50 * (motif.bright + 1) / 2
     sun = palette.accents[2]
     x = MARGIN + radius + (SIDE - 2 * MARGIN - 2 * radius) * (motif.tonic / 11)
-    canvas.drawCircle(x, horizon + 0.1 * radius, radius, sleeve.paint(sun))
+    canvas.drawCircle(x, horizon - 0.35 * radius, radius, sleeve.paint(sun))
     count = 8
     places = np.linspace(0, 1, 420)
     for layer in range(count):
         near = layer / (count - 1)
         base = horizon + 60 + (SIDE - horizon - 60) * near**1.15
-        ridge = base - _ridge(sleeve, places, layer, count) * (150 - 60 * near)
+        ridge = base - _ridge(sleeve, places, layer, count) * (190 - 80 * near)
         points = np.column_stack([places * (SIDE + 20) - 10, ridge])
         outline = np.concatenate([points, [[SIDE + 10, SIDE + 10], [-10, SIDE + 10]]])
         canvas.drawPath(sleeve.polygon(outline), sleeve.paint(_ramp(sleeve, near)))

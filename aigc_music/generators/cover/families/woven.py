@@ -14,7 +14,7 @@ from ..sleeve import MARGIN, SIDE, Sleeve
 
 __all__ = ["draw"]
 
-_THREADS = 56
+_THREADS = 64
 
 
 def draw(sleeve: Sleeve) -> Iterator[str]:
@@ -36,17 +36,23 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     size = SIDE / _THREADS
     rows = int(hem // size)
     hem = rows * size
-    colours = [*palette.accents, palette.ink, mix(palette.ground, palette.accents[0], 0.3)]
+    first, second, third = palette.accents
+    wefts = [first, first, second, mix(first, palette.ink, 0.6), third, first, second]  # by the step above the tonic
+    warps = [
+        mix(palette.ground, first, 0.18),
+        mix(palette.ground, palette.ink, 0.82),
+        mix(palette.ground, second, 0.35),
+    ]
     down = [motif.chords[int(column / _THREADS * len(motif.chords))] for column in range(_THREADS)]
     across = motif.contour((np.arange(rows) / rows * 0.5 + 0.25 * float(rng.random())) % 1)
     lift = motif.loudness(np.linspace(0, 1, _THREADS))
     twill = int(rng.integers(2, 5))
     for row in range(rows):
         note = motif.hook[row % len(motif.hook)]
-        weft = colours[(int(note[4]) + int(across[row] * 7)) % len(colours)]
+        weft = wefts[int(note[4]) * 7 // 12] if across[row] > 0.2 else wefts[3]
         for column in range(_THREADS):
             chord = down[column]
-            warp = colours[(chord.root + chord.quality) % len(colours)]
+            warp = warps[0 if chord.root == 0 else 1 + chord.root % 2]
             over = (column + row) % twill == 0 or (
                 note[1] > (column / _THREADS) and lift[column] * 5 > (row + column) % 5
             )
