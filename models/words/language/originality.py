@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from aigc_music.core.errors import ModelError
@@ -44,7 +45,6 @@ INDEX_FILE, FACTS_FILE = "originality.safetensors", "originality.json"
 MOST_BYTES = 4_000_000
 BITS = 10  # of the filter for every gram, where there is room
 HASHES = 5
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 Hashes = NDArray[np.uint64]
 
@@ -72,8 +72,10 @@ class Index:
 
     def holds(self, words: Sequence[str]) -> NDArray[np.bool_]:
         """(len(words) - gram + 1,) whether each gram stands in a training text. words: lower case, reading order."""
-        places = _places(_grams(words, self.gram), self._hashes, 8 * len(self._bits))
-        return np.all(self._bits[places >> np.uint64(3)] >> (places & np.uint64(7)).astype(np.uint8) & 1, axis=0)
+        grams = _grams(words, self.gram)
+        held = np.empty(len(grams), np.bool_)
+        _ask(grams, self._hashes, self._bits, held)
+        return held
 
     def run_at_start(self, words: Sequence[str]) -> int:
         """Words of the copied phrase that begins with the first word, 0 for none: what a decoder that writes
@@ -100,8 +102,7 @@ def build(texts: Iterable[Sequence[str]], language: str, most_bytes: int = MOST_
     hashes = [_grams(words, gram) for words in texts]
     grams = np.unique(np.concatenate(hashes)) if hashes else np.zeros(0, np.uint64)
     bits = np.zeros(max(64, min(most_bytes, len(grams) * BITS // 8)), np.uint8)
-    places = _places(grams, HASHES, 8 * len(bits)).ravel()
-    np.bitwise_or.at(bits, places >> np.uint64(3), np.uint8(1) << (places & np.uint64(7)).astype(np.uint8))
+    _set(grams, HASHES, bits)
     facts = {"kind": "words originality", "language": language, "gram": gram, "hashes": HASHES, "grams": len(grams)}
     return Index(bits, facts)
 
@@ -151,23 +152,51 @@ def _word_hash(word: str) -> int:
 
 
 def _grams(words: Sequence[str], gram: int) -> Hashes:
-    """Hash of every `gram` words in a row: a polynomial of their hashes, mixed (splitmix64)."""
-    if len(words) < gram:
-        return np.zeros(0, np.uint64)
+    """Hash of every `gram` words in a row."""
     each = np.array([_word_hash(word) for word in words], np.uint64)
-    count = len(words) - gram + 1
-    total = np.zeros(count, np.uint64)
-    for at in range(gram):
-        total = total * _MULTIPLIER + each[at : at + count]
-    total = (total ^ (total >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    total = (total ^ (total >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return total ^ (total >> np.uint64(31))
+    hashes = np.empty(max(0, len(words) - gram + 1), np.uint64)
+    _hash(each, gram, hashes)
+    return hashes
 
 
-def _places(grams: Hashes, hashes: int, bits: int) -> Hashes:
-    """(hashes, n) bits of the filter: two halves of a hash make them all (Kirsch and Mitzenmacher 2008)."""
-    first, second = grams >> np.uint64(32), (grams & np.uint64(0xFFFFFFFF)) | np.uint64(1)
-    return (first + np.arange(hashes, dtype=np.uint64)[:, None] * second) % np.uint64(bits)
+@njit(cache=True, nogil=True)
+def _hash(each, gram, out):  # type: ignore[no-untyped-def]
+    """out = a polynomial of the words' hashes, mixed (splitmix64)."""
+    for i in range(len(out)):
+        total = np.uint64(0)
+        for j in range(gram):
+            total = total * np.uint64(0x9E3779B97F4A7C15) + each[i + j]
+        total = (total ^ (total >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        total = (total ^ (total >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        out[i] = total ^ (total >> np.uint64(31))
+
+
+@njit(cache=True, nogil=True)
+def _place(gram, number, bits):  # type: ignore[no-untyped-def]
+    """A bit of the filter: two halves of a hash make all of its bits (Kirsch and Mitzenmacher 2008)."""
+    step = (gram & np.uint64(0xFFFFFFFF)) | np.uint64(1)
+    return ((gram >> np.uint64(32)) + np.uint64(number) * step) % np.uint64(8 * len(bits))
+
+
+@njit(cache=True, nogil=True)
+def _set(grams, hashes, bits):  # type: ignore[no-untyped-def]
+    """Put grams into the filter."""
+    for gram in grams:
+        for number in range(hashes):
+            place = _place(gram, number, bits)
+            bits[place >> np.uint64(3)] |= np.uint8(1) << np.uint8(place & np.uint64(7))
+
+
+@njit(cache=True, nogil=True)
+def _ask(grams, hashes, bits, out):  # type: ignore[no-untyped-def]
+    """out = whether the filter holds each gram."""
+    for i in range(len(grams)):
+        out[i] = True
+        for number in range(hashes):
+            place = _place(grams[i], number, bits)
+            if not (bits[place >> np.uint64(3)] >> np.uint8(place & np.uint64(7))) & np.uint8(1):
+                out[i] = False
+                break
 
 
 def _longest(held: NDArray[np.bool_], gram: int) -> tuple[int, int]:
