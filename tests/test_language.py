@@ -84,7 +84,7 @@ def test_marks_quotes_and_notes(line: str, tokens: str) -> None:
 
 
 def test_a_mark_ends_a_chinese_line() -> None:
-    stanzas = text.stanzas_of("云想衣裳花想容，春风拂槛露华浓。(其一)\n\n若非群玉山头见", "zh")
+    stanzas = text.stanzas_of("雲想衣裳花想容，春风拂槛露华浓。(其一)\n\n若非群玉山头见", "zh")
     assert [["".join(line) for line in stanza] for stanza in stanzas] == [
         ["云想衣裳花想容", "春风拂槛露华浓"],
         ["若非群玉山头见"],
@@ -352,7 +352,7 @@ def test_the_shipped_models_prefer_words_in_order(name: str, line: str) -> None:
 def test_the_forms_of_known_tunes() -> None:
     form = forms.form_of("如梦令")
     assert (form.lines, form.rhymes) == ((6, 6, 5, 6, 2, 2, 6), "AA.AAAA")
-    assert forms.form_of("菩萨蛮").rhymes == "AABBCCDD"
+    assert forms.form_of("菩薩蠻").rhymes == "AABBCCDD"
     with pytest.raises(UsageError, match="no form for the tune"):
         forms.form_of("没有")
     for form in forms.forms().values():

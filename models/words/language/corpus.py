@@ -5,7 +5,6 @@ that holds such files stands for those of the language asked for; a folder of .t
 line between its stanzas, the file's name its title.
 
 English verse whose authors were born before 1800 is left out, and what is nearer to today's songs weighs more.
-Chinese text is turned into simplified characters, one by one (opencc, Apache-2.0).
 
 Threads: offline. Realtime-safe: no.
 """
@@ -16,15 +15,14 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aigc_music.core.errors import FileError, MissingExtraError, UsageError
+from aigc_music.core.errors import FileError, UsageError
 
 from . import text
 
-__all__ = ["KINDS", "SETS", "Piece", "read", "simplified"]
+__all__ = ["KINDS", "SETS", "Piece", "read"]
 
 SETS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
     "en": {
@@ -82,21 +80,6 @@ def read(data: Sequence[str | Path], language: str) -> list[Piece]:
     return pieces
 
 
-def simplified(words: str) -> str:
-    """Chinese text in simplified characters, one by one. MissingExtraError without opencc."""
-    table = _table()
-    return "".join(table(c) for c in words)
-
-
-@lru_cache(maxsize=1)
-def _table() -> Any:
-    try:
-        from opencc import OpenCC
-    except ImportError as error:
-        raise MissingExtraError("opencc-python-reimplemented", "train", "reading traditional characters") from error
-    return lru_cache(maxsize=None)(OpenCC("t2s").convert)
-
-
 def _files(data: Sequence[str | Path], language: str) -> Iterator[Path]:
     for place in map(Path, data):
         if place.is_dir():
@@ -146,14 +129,14 @@ def _poem(source: str, row: dict[str, Any]) -> Piece | None:
 
 
 def _chinese(source: str, row: dict[str, Any]) -> Piece:
-    stanzas = _stanzas(simplified(row["text"]), "zh")
+    stanzas = _stanzas(row["text"], "zh")
     kind, tune = row["kind"], row["tune"]
     if kind not in ("ci", "qu"):
         lengths = {len(line) for stanza in stanzas for line in stanza}
         kind = f"shi{lengths.pop()}" if lengths in ({5}, {7}) else "shi"
     if tune is not None:
-        tune = simplified(tune).split(_TUNE_JOIN)[0].strip()
-    return Piece(source, kind, tune, simplified(row["title"]), stanzas, row["split"])
+        tune = text.simplified(tune).split(_TUNE_JOIN)[0].strip()
+    return Piece(source, kind, tune, text.simplified(row["title"]), stanzas, row["split"])
 
 
 def _stanzas(words: str, language: str) -> list[list[list[str]]]:

@@ -28,8 +28,7 @@ from aigc_music.core.errors import FileError, ModelError, UsageError
 from aigc_music.files.atomic import atomic_write
 from models.zoo import find
 
-from .corpus import simplified
-from .text import HAN_ASIDE
+from .text import HAN_ASIDE, simplified
 
 __all__ = ["FORMS_FILE", "FREE", "LEVEL", "OBLIQUE", "Form", "count", "form_of", "forms", "save"]
 
@@ -67,8 +66,8 @@ class Form(NamedTuple):
 
 
 def form_of(tune: str, name: str = "words-zh") -> Form:
-    """The form of a tune by its name in simplified characters. UsageError where there is none."""
-    known = forms(name)
+    """The form of a tune by its name. UsageError where there is none."""
+    known, tune = forms(name), simplified(tune)
     if tune not in known:
         raise UsageError(f"no form for the tune {tune!r}: choose one of {', '.join(list(known)[:12])} ...")
     return known[tune]

@@ -126,7 +126,7 @@ class LanguageModel:
         kind = self.kinds[0] if kind == "song" and "song" not in self._styles else kind
         styles = [self._style_number("kind", kind, "", self.kinds)]
         if tune is not None:
-            styles.append(self._style_number("tune", tune, "tune ", self.tunes))
+            styles.append(self._style_number("tune", text.simplified(tune), "tune ", self.tunes))
         about = self.theme(theme)
         condition = self._style[styles].sum(axis=0) + self._theme_in @ about
         return Hearing(self, condition.astype(np.float32), (self._theme_out @ about).astype(np.float32))

@@ -15,6 +15,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 __all__ = [
     "END",
@@ -23,6 +25,7 @@ __all__ = [
     "SPECIALS",
     "STANZA",
     "UNKNOWN",
+    "simplified",
     "spell",
     "split",
     "stanzas_of",
@@ -71,10 +74,28 @@ HAN_ASIDE = re.compile(r"[(\uff08\[\uff3b\u3010\u3016][^)\uff09\]\uff3d\u3011\u3
 _HAN_MARK = re.compile(r"[^\u3400-\u9fff\U00020000-\U0002ffff\u00b7\s]+")
 
 
+def simplified(words: str) -> str:
+    """Chinese text in simplified characters, one by one (opencc): of the few that have two, the commoner one."""
+    return "".join(map(_simple, words))
+
+
+@cache
+def _simple(character: str) -> str:
+    return _converter().convert(character)
+
+
+@cache
+def _converter() -> Any:
+    from opencc import OpenCC  # its tables take a moment
+
+    return OpenCC("t2s")
+
+
 def split(line: str, language: str) -> list[str]:
-    """Tokens of one line in reading order. language: "en" or "zh"; in zh a line holds no marks (see `stanzas_of`)."""
+    """Tokens of one line in reading order. language: "en" or "zh"; in zh a line holds no marks (see `stanzas_of`)
+    and becomes simplified."""
     if language == "zh":
-        return _HAN.findall(line)
+        return _HAN.findall(simplified(line))
     line = unicodedata.normalize("NFKD", line.lower().translate(_MARKS)).encode("ascii", "ignore").decode()
     line = _INNER.sub(",", _NOTE.sub(" ", line)).replace("-", " ")
     line = _LOOSE.sub(r"'\1", line)
