@@ -6,7 +6,7 @@ Threads: frozen values. Realtime-safe: yes, to read.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["Line", "Syllable", "TimedLyrics", "Word"]
 
@@ -69,13 +69,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class TimedLyrics:
-    """Lines in order of their start. language: a BCP 47 tag such as 'en' or 'zh-Hans', empty where unknown."""
+    """Lines in order of their start. language: a BCP 47 tag such as 'en' or 'zh-Hans', empty where unknown. repairs:
+    what a reader of files had to mend, in words; two lyrics that differ in it alone are equal."""
 
     lines: tuple[Line, ...]
     title: str = ""
     artist: str = ""
     album: str = ""
     language: str = ""
+    repairs: tuple[str, ...] = field(default=(), compare=False)
 
     def __iter__(self) -> Iterator[Line]:
         return iter(self.lines)
