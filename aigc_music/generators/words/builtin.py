@@ -25,7 +25,7 @@ from .decode import Poet, Rhyme, Wishes
 from .lexicon import lexicon_of
 from .melody import template_of
 from .scorer import Report, score
-from .sheet import lyrics_text, title_from
+from .sheet import joined, lyrics_text, title_from
 from .template import Template
 from .themes import drawn_theme, theme_words
 
@@ -89,7 +89,7 @@ class BuiltinLyrics:
                 rhyme = Rhyme(tuple(token for token in partners if token >= 0), self._later(number))
                 tokens = poet.write(spec, rhyme, ending if number == hook else ())
             written.append(tokens)
-            yield model.line(tokens)
+            yield joined(model.line(tokens))
 
     def generate(self, job: JobContext) -> Text:
         """The whole song sheet."""

@@ -38,12 +38,13 @@ BEAM = 8
 DRAWN = 10  # words drawn a step
 ALIKE = 2  # lines of a beam that may begin with the same word
 
+WORD = 1.2  # for every word: short words make a line livelier than few long ones
 STRESS, INSIDE = 0.9, 1.6  # a pair of syllables that agrees; factor inside a word
-THEME = 1.6
+THEME = 0.8
 CONTOUR = 0.25  # a step of tones along the melody, each step of their height
 SAID = 1.2  # a content word for each time the song has said it
 SAID_NOW = 4.0  # a content word that stands in the line already, or in the one before
-LIGHT_AGAIN = 0.5  # a light word that stands in the line already
+LIGHT_AGAIN = 1.0  # a light word that stands in the line already
 PAIR_AGAIN = 2.5  # a pair of words for each time
 START_AGAIN = 0.8  # a word at the beginning of a line for each time it stood there
 RICH = 10  # words of a rhyme class from which on it is rich
@@ -112,7 +113,7 @@ class Poet:
         self._model, self._wishes, self._hearing, self._draw = model, wishes, hearing, draw
         self._lexicon = lexicon_of(model, wishes.modern)
         self._said = _Said()
-        self._about = THEME * model.near(wishes.theme, 300) * self._lexicon.content
+        self._prior = WORD + THEME * model.near(wishes.theme, 300) * self._lexicon.content + self._lexicon.leaning
         self._comma = model.index.get(",", -1) if model.language == "en" else -1
 
     def stanza(self) -> None:
@@ -192,7 +193,7 @@ class Poet:
         lexicon = self._lexicon
         hearing = path.heard()
         model = hearing.scores()
-        scores = model + self._about
+        scores = model + self._prior
         scores += line.fit(path, rest)
         if mask is not None:
             scores += lexicon.last

@@ -15,7 +15,7 @@ from models.words.language.model import LanguageModel
 from models.words.language.text import SPECIALS
 
 from . import sounds
-from .grammar import BANNED, NEVER_LAST, SELDOM_LAST, is_content
+from .grammar import BANNED, LEANING, NEVER_LAST, SELDOM_LAST, is_content
 
 __all__ = ["LONGEST", "MOST_SYLLABLES", "Lexicon", "lexicon_of"]
 
@@ -34,7 +34,8 @@ class Lexicon:
     of the rhyme class, -1 none; spoken: (V,) number of class and onset together; richness: (classes, LONGEST + 1) how
     many sounds of a class there are that may end a line, of words of at most so many syllables. reach:
     (MOST_SYLLABLES + 1,) whether words can make up so many syllables. last: (V,) what it adds to the score of a line
-    to end with it, -inf never. level: (V,) Chinese: 1 level tone, 0 oblique, -1 either; height: (V,) of its tone.
+    to end with it, -inf never; leaning: (V,) what it adds anywhere. level: (V,) Chinese: 1 level tone, 0 oblique, -1
+    either; height: (V,) of its tone.
     """
 
     syllables: NDArray[np.int64]
@@ -46,6 +47,7 @@ class Lexicon:
     richness: NDArray[np.int64]
     reach: NDArray[np.bool_]
     last: NDArray[np.float32]
+    leaning: NDArray[np.float32]
     level: NDArray[np.int8]
     height: NDArray[np.float32]
 
@@ -58,6 +60,7 @@ def lexicon_of(model: LanguageModel, modern: bool) -> Lexicon:
     stress = np.zeros((size, LONGEST), np.int8)
     content = np.zeros(size, np.bool_)
     last = np.zeros(size, np.float32)
+    leaning = np.zeros(size, np.float32)
     level = np.full(size, -1, np.int8)
     height = np.zeros(size, np.float32)
     rhymes: list[str] = [""] * size
@@ -75,6 +78,7 @@ def lexicon_of(model: LanguageModel, modern: bool) -> Lexicon:
             level[token], height[token] = sound.level, sound.height
             continue
         content[token] = is_content(word)
+        leaning[token] = LEANING.get(word, 0.0)
         stress[token, : len(sound.stress)] = sound.stress
         last[token] = -np.inf if word in NEVER_LAST else -1.5 if word in SELDOM_LAST else 0
     rhyme, spoken = _numbered(rhymes), _numbered(sounding)
@@ -85,7 +89,8 @@ def lexicon_of(model: LanguageModel, modern: bool) -> Lexicon:
         richness[:, most] = np.bincount(rhyme[ends[syllables[ends] <= most]][firsts], minlength=len(richness))
     final = stress[np.arange(size), np.maximum(syllables - 1, 0)].astype(np.float32)
     return Lexicon(
-        syllables, stress, final, content, rhyme, spoken, richness, _reach(syllables), last, level, height
+        syllables, stress, final, content, rhyme, spoken, richness, _reach(syllables), last, leaning, level,
+        height,
     )  # fmt: skip
 
 

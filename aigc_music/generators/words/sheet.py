@@ -5,6 +5,7 @@ Threads: pure. Realtime-safe: no.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from aigc_music.core.texts import Text
 from . import sounds
 from .template import LineSpec, Slot, Template
 
-__all__ = ["lyrics_text", "title_from"]
+__all__ = ["joined", "lyrics_text", "title_from"]
 
 TAGS = {"en": "en", "zh": "zh-Hans"}
 TITLE_WORDS, TITLE_CHARACTERS = 5, 7  # of a title at the most
@@ -42,15 +43,20 @@ def lyrics_text(
     return Text("lyrics", document | more, _plain(template, lines, title), timed)
 
 
+def joined(line: str) -> str:
+    """An English line with 'to day', 'to night' and 'to morrow' in one word, as nobody parts them today."""
+    return re.sub(r"\b([Tt]o) (day|night|morrow)\b", r"\1\2", line)
+
+
 def title_from(template: Template, lines: Sequence[str]) -> str:
     """A title out of the words: the first line of the chorus, or of the song, as far as it is short."""
     number = next((n for n, line in enumerate(template.lines) if line.section == "chorus"), 0)
     if template.language == "zh":
         return lines[number][:TITLE_CHARACTERS]
-    words = lines[number].replace(",", " ").rstrip("?!").split()
+    words = max(lines[number].rstrip("?!").split(","), key=len).split()
     while len(words) > TITLE_WORDS:
         words = words[1:] if sounds.is_light(words[0]) or len(words) % 2 else words[:-1]
-    while len(words) > 1 and sounds.is_light(words[-1]):
+    while len(words) > 1 and (sounds.is_light(words[-1]) or words[-1].endswith("'s")):
         words = words[:-1]
     return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]]) if words else "Untitled"
 

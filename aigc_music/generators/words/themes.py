@@ -17,22 +17,30 @@ from .grammar import is_content
 
 __all__ = ["MOODS", "drawn_theme", "theme_words"]
 
-MOODS: dict[str, dict[tuple[bool, bool], tuple[str, ...]]] = {
+MOODS: dict[str, dict[tuple[bool, bool], str]] = {
     "en": {
-        (True, True): ("summer road dance", "morning sun sky", "wild wind run", "home friends laughing"),
-        (True, False): ("garden rose light", "spring green meadow", "dream star sleep", "love hand heart"),
-        (False, True): ("storm wave sea", "fire night road", "battle drum street", "thunder rain river"),
-        (False, False): ("rain window night", "winter snow silence", "harbour ship goodbye", "moon shadow lonely"),
+        (True, True): "summer road dance morning sun sky wild wind run home friends laughing street music fire city",
+        (
+            True,
+            False,
+        ): "garden rose light spring green meadow dream star sleep love hand heart smile river bird island",
+        (False, True): "storm wave sea fire night road battle drum street thunder train rain shadow danger flame cry",
+        (
+            False,
+            False,
+        ): "rain window night winter snow silence harbour ship goodbye moon shadow lonely tears autumn leaves",
     },
     "zh": {
-        (True, True): ("春风花马", "日出江山", "少年酒歌"),
-        (True, False): ("春花月", "青山白云", "江南燕子"),
-        (False, True): ("风雨江潮", "边关战马", "雷雨夜舟"),
-        (False, False): ("秋月相思", "寒雪孤灯", "离别长亭"),
+        (True, True): "春风花马日江山少年酒歌",
+        (True, False): "春花月青山白云江南燕柳",
+        (False, True): "风雨江潮边关马雷夜舟",
+        (False, False): "秋月相思寒雪灯离别雁",
     },
 }
-"""Language -> (bright, fast) -> themes."""
+"""Language -> (bright, fast) -> words of a theme."""
 
+DRAWN = 3
+"""Words of a drawn theme."""
 CLOSE = 0.82
 """How alike two spellings must be for one word to stand for the other."""
 
@@ -60,5 +68,5 @@ def drawn_theme(language: str, mood: tuple[float, float] | None, draw: np.random
     """Words of a theme for a mood (brightness, arousal; each -1..1), or of any mood."""
     moods = MOODS[language]
     key = (mood[0] >= 0, mood[1] >= 0) if mood is not None else list(moods)[int(draw.integers(len(moods)))]
-    found = moods[key][int(draw.integers(len(moods[key])))]
-    return list(found) if language == "zh" else found.split()
+    pool = list(moods[key]) if language == "zh" else moods[key].split()
+    return [pool[int(place)] for place in draw.choice(len(pool), DRAWN, replace=False)]
