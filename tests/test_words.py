@@ -242,7 +242,7 @@ def quatrain() -> tuple[list[str], Template]:
         "Remember a morning tune",
     ]
     slots = [tuple(Slot(0.8 if place % 3 == 1 else 0.2) for place in range(7)) for _ in lines]
-    return lines, Template(tuple(LineSpec(row, "verse", 0, "ABAB"[at]) for at, row in enumerate(slots)), "en", "ABAB")
+    return lines, Template(tuple(LineSpec(row, rhyme="ABAB"[at]) for at, row in enumerate(slots)), "en", "ABAB")
 
 
 def test_the_scorer_names_what_is_wrong() -> None:
@@ -251,7 +251,7 @@ def test_the_scorer_names_what_is_wrong() -> None:
     assert (good.exact, good.scheme, good.repeated, good.failing) == (1, 1, 0, {})
     assert good.stress is not None and good.stress > 0.8
     turned = Template(
-        tuple(LineSpec(tuple(Slot(1 - slot.weight) for slot in row.slots), "verse", 0, row.rhyme)
+        tuple(LineSpec(tuple(Slot(1 - slot.weight) for slot in row.slots), rhyme=row.rhyme)
               for row in template.lines), "en", "ABAB",
     )  # fmt: skip
     assert score(lines, turned).stress == pytest.approx(1 - good.stress)

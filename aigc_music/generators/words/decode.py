@@ -29,20 +29,20 @@ from aigc_music.core.errors import ModelError
 from models.words.language.model import Hearing, LanguageModel
 
 from .lexicon import LONGEST, Lexicon, lexicon_of
-from .stress import LEAST
 from .template import LineSpec
 
 __all__ = ["Poet", "Wishes"]
 
-BEAM = 8
-DRAWN = 10  # words drawn a step
+BEAM = 16
+DRAWN = 20  # words drawn a step
 ALIKE = 2  # lines of a beam that may begin with the same word
 
 WORD = 1.2  # for every word: short words make a line livelier than few long ones
+CLEAR = 0.25  # a difference of weights that nobody mistakes
 STRESS, INSIDE = 0.9, 1.6  # a pair of syllables that agrees; factor inside a word
 THEME = 0.8
 CONTOUR = 0.25  # a step of tones along the melody, each step of their height
-SAID = 1.2  # a content word for each time the song has said it
+SAID, SAID_MOST = 1.2, 3.6  # a content word for each time the song has said it, and at the most
 SAID_NOW = 4.0  # a content word that stands in the line already, or in the one before
 LIGHT_AGAIN = 1.0  # a light word that stands in the line already
 PAIR_AGAIN = 2.5  # a pair of words for each time
@@ -98,10 +98,10 @@ class _Path:
 class _Said:
     """What the song has said so far."""
 
-    words: Counter[int] = field(default_factory=Counter)
+    tired: Vector  # (V,) what content words lose for having been said
+    starts: Vector  # (V,) what words lose at the beginning of a line
     pairs: dict[int, Counter[int]] = field(default_factory=dict)  # right word -> words before it
-    starts: Counter[int] = field(default_factory=Counter)
-    before: frozenset[int] = frozenset()  # words of the last line
+    before: list[int] = field(default_factory=list)  # content words of the last line
     tail: list[str] = field(default_factory=list)  # last words in reading order
 
 
@@ -112,14 +112,14 @@ class Poet:
         """hearing: at the beginning of a piece. draw: the stream of all chance."""
         self._model, self._wishes, self._hearing, self._draw = model, wishes, hearing, draw
         self._lexicon = lexicon_of(model, wishes.modern)
-        self._said = _Said()
+        self._said = _Said(np.zeros(len(model.words), np.float32), np.zeros(len(model.words), np.float32))
         self._prior = WORD + THEME * model.near(wishes.theme, 300) * self._lexicon.content + self._lexicon.leaning
         self._comma = model.index.get(",", -1) if model.language == "en" else -1
 
     def stanza(self) -> None:
         """Begin a new stanza."""
         self._hearing.hear(LanguageModel.STANZA)
-        self._said.before = frozenset()
+        self._said.before = []
 
     def write(self, spec: LineSpec, rhyme: Rhyme = Rhyme(), ending: Sequence[int] = ()) -> tuple[int, ...]:  # noqa: B008
         """The ids of a line from right to left, without END, and hear it. ending: ids that it ends with, right to
@@ -147,16 +147,17 @@ class Poet:
 
     def hear(self, tokens: Sequence[int]) -> None:
         """Take a line in, in the order of `write`."""
-        said = self._said
+        said, content = self._said, self._lexicon.content
         for token in tokens:
             self._hearing.hear(token)
-            said.words[token] += 1
+            if content[token]:
+                said.tired[token] = min(said.tired[token] + SAID, SAID_MOST)
         self._hearing.hear(LanguageModel.END)
         for right, word in pairwise(tokens):
             said.pairs.setdefault(right, Counter())[word] += 1
         if tokens:
-            said.starts[tokens[-1]] += 1
-        said.before = frozenset(tokens)
+            said.starts[tokens[-1]] += START_AGAIN
+        said.before = [token for token in tokens if content[token]]
         said.tail = [*said.tail, *self._words(tokens)][-TAIL:]
 
     def rhyme_of(self, tokens: Sequence[int]) -> int:
@@ -210,10 +211,11 @@ class Poet:
         return found
 
     def _against_repeating(self, scores: Vector, path: _Path, rest: int) -> None:
+        """Take off what words lose for having been said."""
         lexicon, said = self._lexicon, self._said
-        for token, count in said.words.items():
-            if lexicon.content[token]:
-                scores[token] -= SAID * min(count, 3) + (SAID_NOW if token in said.before else 0)
+        scores -= said.tired
+        scores -= np.where(lexicon.syllables == rest, said.starts, np.float32(0))
+        scores[said.before] -= SAID_NOW
         for token in path.tokens:
             scores[token] -= SAID_NOW if lexicon.content[token] else LIGHT_AGAIN
         right = next((token for token in reversed(path.tokens) if token != self._comma), None)
@@ -221,9 +223,6 @@ class Poet:
             scores[right] = NEVER
             for token, count in said.pairs.get(right, {}).items():
                 scores[token] -= PAIR_AGAIN * count
-        for token, count in said.starts.items():
-            if lexicon.syllables[token] == rest:
-                scores[token] -= START_AGAIN * count
 
     def _drawn(self, scores: Vector) -> list[int]:
         """Ids drawn without replacement, by their scores at the temperature."""
@@ -261,9 +260,9 @@ class _Line:
 
     def __init__(self, spec: LineSpec, lexicon: Lexicon) -> None:
         weights = [slot.weight for slot in spec.slots]
-        self._rise = [0 if abs(b - a) < LEAST else int(np.sign(b - a)) for a, b in pairwise(weights)]
+        self._rise = [float(np.clip((b - a) / CLEAR, -1, 1)) for a, b in pairwise(weights)]
         self._interval = [b.pitch - a.pitch for a, b in pairwise(spec.slots)]
-        self._peak = spec.peak if spec.syllables > 1 and max(weights) - min(weights) > LEAST else -1
+        self._peak = spec.peak if spec.syllables > 1 and max(weights) - min(weights) > CLEAR else -1
         self._tones = [{"level": 1, "oblique": 0}.get(slot.tone, -1) for slot in spec.slots]
         self._lexicon = lexicon
         self._sums: dict[int, Vector] = {}

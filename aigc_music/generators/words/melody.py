@@ -150,7 +150,7 @@ def melody_lines(facts: SongFacts, track: Track) -> list[LineSpec]:
         stanza = lines[-1].stanza + 1 if lines else 0
         first = len(lines)
         for place, row in enumerate(cut):
-            lines.append(_spec(row, facts, name, stanza + _stanza_of(place, len(cut))))
+            lines.append(_spec(row, facts, name, stanza + _stanza_of(place, len(cut)), place == 0))
         if name == "chorus":
             choruses.append([(row[0].tick - begin, first + place) for place, row in enumerate(cut)])
     return _with_returns(lines, choruses, facts.score.metre_map().position(0).metre.bar_ticks // 2)
@@ -262,14 +262,14 @@ def _cut(sung: Sequence[_Sung], facts: SongFacts, known: set[int]) -> list[list[
     return lines[::-1]
 
 
-def _spec(sung: Sequence[_Sung], facts: SongFacts, section: str, stanza: int) -> LineSpec:
+def _spec(sung: Sequence[_Sung], facts: SongFacts, section: str, stanza: int, opens: bool) -> LineSpec:
     """A line with weights and seconds."""
     clock = facts.score.tempo_map()
     slots = [
         Slot(weight, clock.ns_at(row.tick) / 1e9, clock.ns_at(row.end) / 1e9, row.pitch, row.notes)
         for row, weight in zip(sung, _weights(sung, facts.score.metre_map()), strict=True)
     ]
-    return LineSpec(tuple(slots), section, stanza)
+    return LineSpec(tuple(slots), section, stanza, opens)
 
 
 def weights_at(facts: SongFacts, places: Sequence[tuple[int, int]], track: Track) -> list[float]:

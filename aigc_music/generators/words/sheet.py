@@ -19,6 +19,9 @@ from .template import LineSpec, Slot, Template
 __all__ = ["joined", "lyrics_text", "title_from"]
 
 TAGS = {"en": "en", "zh": "zh-Hans"}
+PARTED = re.compile(
+    r"\b(?:to (?:day|night|morrow)|(?:any|every|some) (?:thing|body)|no body|good bye)\b", re.IGNORECASE
+)
 TITLE_WORDS, TITLE_CHARACTERS = 5, 7  # of a title at the most
 NAMES_ZH = {"verse": "主歌", "chorus": "副歌", "bridge": "桥段", "intro": "前奏", "outro": "尾声"}
 
@@ -44,8 +47,8 @@ def lyrics_text(
 
 
 def joined(line: str) -> str:
-    """An English line with 'to day', 'to night' and 'to morrow' in one word, as nobody parts them today."""
-    return re.sub(r"\b([Tt]o) (day|night|morrow)\b", r"\1\2", line)
+    """An English line with 'to day', 'any thing' and the like in one word, as nobody parts them today."""
+    return PARTED.sub(lambda found: found[0].replace(" ", ""), line)
 
 
 def title_from(template: Template, lines: Sequence[str]) -> str:
@@ -80,15 +83,16 @@ def _row(text: str, spec: LineSpec, template: Template) -> dict[str, Any]:
 def _plain(template: Template, lines: Sequence[str], title: str) -> str:
     """Title, then stanzas with the names of their sections."""
     zh = template.language == "zh"
-    often = Counter(template.lines[numbers[0]].section for numbers in template.stanzas)
+    often = Counter(line.section for line in template.lines if line.opens)
     seen: Counter[str] = Counter()
     rows = [title]
     for numbers in template.stanzas:
-        section = template.lines[numbers[0]].section
-        seen[section] += 1
+        first = template.lines[numbers[0]]
+        section = first.section
+        seen[section] += first.opens
         name = NAMES_ZH.get(section, section) if zh else section.capitalize()
         again = f" {seen[section]}" if often[section] > 1 and section != "chorus" else ""
-        rows += ["", f"[{name}{again}]"] if len(often) > 1 else [""]
+        rows += ["", f"[{name}{again}]"] if len(often) > 1 and first.opens else [""]
         rows += [lines[number] for number in numbers]
     return "\n".join(rows) + "\n"
 

@@ -59,13 +59,15 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class LineSpec:
-    """One line. section: verse, chorus, bridge ...; stanza: number of its stanza, from 0. rhyme: a letter, the same
-    for lines of one stanza that rhyme, '-' for none. same_as: number of an earlier line whose words are sung again.
+    """One line. section: verse, chorus, bridge ...; stanza: number of its stanza, from 0; opens: whether a section
+    begins with it. rhyme: a letter, the same for lines of one stanza that rhyme, '-' for none. same_as: number of an
+    earlier line whose words are sung again.
     """
 
     slots: tuple[Slot, ...]
     section: str = "verse"
     stanza: int = 0
+    opens: bool = False
     rhyme: str = "-"
     same_as: int | None = None
 

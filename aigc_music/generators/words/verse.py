@@ -46,7 +46,7 @@ def verse_template(request: TextRequest) -> Template:
         section = "verse" if count <= STANZA else SONG[stanza % len(SONG)]
         for place, usual in enumerate(METRES[language][section][: count - len(lines)]):
             again = None if section != "chorus" or chorus is None else chorus + place
-            lines.append(LineSpec(_steady(request.syllables or usual), section, stanza, "-", again))
+            lines.append(LineSpec(_steady(request.syllables or usual), section, stanza, place == 0, "-", again))
         if section == "chorus" and chorus is None:
             chorus = len(lines) - min(STANZA, count - stanza * STANZA)
     draw = stream(request.seed, "scheme")
