@@ -153,8 +153,8 @@ class BuiltinCover:
         outside = max((words.outside for words in written), default=0.0)
         job.progress(0.98, "checking")
         found = problems(pixels, self.request, [words.text for words in written])
-        job.progress(0.99, "checking")
         letter = title.thumbnail if title else None
+        job.progress(0.99, "checking")
         seen = _seen(pixels)
         rank = 3.0 * max(0.0, LEAST - contrast) + 0.2 * outside + 1.0 * len(found)
         rank += 0.0 if letter is None else max(0.0, _LEAST_LETTER - letter)

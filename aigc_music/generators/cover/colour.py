@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from aigc_music.core.errors import UsageError
 
 __all__ = [
-    "LINEAR", "contrast", "distance", "hue", "lab", "lighten", "luminance", "luminances", "mix", "parse_colour", "ratio",
-    "rgb",
+    "LINEAR", "contrast", "distance", "hue", "lab", "lighten", "luminance", "luminances", "mix", "parse_colour",
+    "ratio", "rgb",
 ]  # fmt: skip
 
 LINEAR: NDArray[np.float32] = np.array(

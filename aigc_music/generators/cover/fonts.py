@@ -105,7 +105,8 @@ def missing_message(letters: dict[str, str]) -> str:
         shown = ", ".join(f"{letter!r} (U+{ord(letter):04X})" for letter in those[:12])
         more = f" and {len(those) - 12} more" if len(those) > 12 else ""
         rows.append(
-            f"{script}: {shown}{more}; on Debian and Ubuntu 'apt install {package}', on macOS {mac}, on Windows {windows}"
+            f"{script}: {shown}{more}; on Debian and Ubuntu 'apt install {package}', on macOS {mac}, on Windows"
+            f" {windows}"
         )
     return (
         "no font on this machine has these characters. " + ". ".join(rows) + ". Install one, or take"

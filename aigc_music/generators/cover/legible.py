@@ -1,8 +1,8 @@
 """Words that can be read: contrast under them is measured on the drawn pixels, and mended where it is too low.
 
-The ground behind words is averaged over cells of 1/250 of the side, about a stroke of small type, and the worst cell that
-letters touch or border on counts. Mending tries other inks of the palette, then other places, then a plate of flat
-colour behind the words. The limit is WCAG 2.2 level AA for any size of type. Threads: any. Realtime-safe: no.
+The ground behind words is averaged over cells of 1/250 of the side, about a stroke of small type, and the worst cell
+that letters touch or border on counts. Mending tries other inks of the palette, then other places, then a plate of
+flat colour behind the words. The limit is WCAG 2.2 level AA for any size of type. Threads: any. Realtime-safe: no.
 """
 
 from __future__ import annotations
@@ -44,9 +44,8 @@ class Written:
 def write(sleeve: Sleeve, found: list[Written]) -> Iterator[str]:
     """Draw all words that were said, mended where need be, and put what came of it into `found`."""
     for said in sleeve.said:
-        cells, origin = _ground(sleeve, Box(0, 0, SIDE, SIDE))
+        block, ink, mended = _mended(sleeve, said)
         yield "words"
-        block, ink, mended = _mended(sleeve, said, cells, origin)
         if mended == "plate":
             _plate(sleeve, block)
         before = _thumbnail(sleeve.pixels)
@@ -65,9 +64,7 @@ def write(sleeve: Sleeve, found: list[Written]) -> Iterator[str]:
         )  # fmt: skip
 
 
-def _mended(
-    sleeve: Sleeve, said: Said, cells: NDArray[np.float32], origin: tuple[int, int]
-) -> tuple[Block, int, str]:
+def _mended(sleeve: Sleeve, said: Said) -> tuple[Block, int, str]:
     """The block, its ink, and what had to be done."""
     palette = sleeve.palette
     inks = list(dict.fromkeys([said.ink, palette.ink, palette.ground, *palette.accents, 0x111111, 0xFFFFFF]))
@@ -77,6 +74,7 @@ def _mended(
         )
         if block is None:
             continue
+        cells, origin = _ground(sleeve, block.ink.grown(8))
         for ink in inks:
             if _worst(sleeve, block, luminance(ink), cells, origin) >= LEAST + 0.1:
                 return block, ink, "moved" if place else "" if ink == said.ink else "ink"

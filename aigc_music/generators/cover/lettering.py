@@ -1,7 +1,7 @@
 """Words fitted into boxes: broken into even lines, as large as they go, placed by the ink that is seen.
 
-Lengths are design units: the sleeve is 1000 wide. Lines are shaped by skia's textlayout (HarfBuzz, bidi) at 1000 units
-an em and scaled when they are drawn, so a layout is the same at every size. Threads: any. Realtime-safe: no.
+Lengths are design units: the sleeve is 1000 wide. Lines are shaped by skia's textlayout (HarfBuzz, bidi) at 1000
+units an em and scaled when they are drawn, so a layout is the same at every size. Threads: any. Realtime-safe: no.
 """
 
 from __future__ import annotations
@@ -234,15 +234,13 @@ def _fit(
 def _even(widths: list[float], spaces: list[float], count: int) -> list[tuple[int, int]]:
     """(begin, end) of lines so that the longest of at most `count` is as short as can be."""
     low, high = max(widths), sum(widths) + sum(spaces)
-    rows: list[tuple[int, int]] = []
     for _ in range(24):
         middle = 0.5 * (low + high)
         if len(_greedy(widths, spaces, middle)) <= count:
             high = middle
         else:
             low = middle
-    rows = _greedy(widths, spaces, high + 1e-9)
-    return rows
+    return _greedy(widths, spaces, high + 1e-9)
 
 
 def _greedy(widths: list[float], spaces: list[float], limit: float) -> list[tuple[int, int]]:

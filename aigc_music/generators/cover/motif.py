@@ -41,9 +41,9 @@ class Degree(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Motif:
     """notes: (n, 5) start, height, length, velocity in 0..1, and the pitch class above the tonic, in order of time.
-    melody: (m, 5) the same of the leading part alone. hook: (k, 5) the fullest stretch of it, start and length in shares of
-    that stretch. drums: (d, 2) start, velocity. chords: never empty. energy: (b,) 0..1, one a bar. edges: where
-    sections begin, 0..1. bright, arousal: -1..1. tonic: 0..11.
+    melody: (m, 5) the same of the leading part alone. hook: (k, 5) the fullest stretch of it, start and length in
+    shares of that stretch. drums: (d, 2) start, velocity. chords: never empty. energy: (b,) 0..1, one a bar. edges:
+    where sections begin, 0..1. bright, arousal: -1..1. tonic: 0..11.
     """
 
     notes: NDArray[np.float64]

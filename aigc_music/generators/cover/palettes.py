@@ -91,8 +91,9 @@ PALETTES: dict[str, Palette] = {
 MOODS: dict[str, tuple[float, float]] = {
     # word -> brightness, arousal
     "happy": (0.8, 0.5), "bright": (0.9, 0.2), "sunny": (0.9, 0.3), "joyful": (0.8, 0.7), "playful": (0.7, 0.5),
-    "energetic": (0.3, 0.9), "fierce": (-0.4, 1.0), "angry": (-0.7, 0.9), "tense": (-0.5, 0.6), "dramatic": (-0.3, 0.6),
-    "epic": (0.0, 0.7), "urban": (-0.2, 0.5), "warm": (0.5, -0.1), "romantic": (0.3, -0.2), "tender": (0.3, -0.6),
+    "energetic": (0.3, 0.9), "fierce": (-0.4, 1.0), "angry": (-0.7, 0.9), "tense": (-0.5, 0.6),
+    "dramatic": (-0.3, 0.6), "epic": (0.0, 0.7), "urban": (-0.2, 0.5),
+    "warm": (0.5, -0.1), "romantic": (0.3, -0.2), "tender": (0.3, -0.6),
     "calm": (0.3, -0.8), "peaceful": (0.4, -0.8), "dreamy": (0.1, -0.6), "nostalgic": (0.1, -0.3),
     "melancholy": (-0.5, -0.5), "sad": (-0.7, -0.5), "dark": (-0.9, 0.1), "night": (-0.6, -0.3), "cold": (-0.5, -0.5),
     "lonely": (-0.6, -0.6), "mysterious": (-0.5, -0.1), "hopeful": (0.6, 0.0), "solemn": (-0.3, -0.6),
@@ -149,7 +150,7 @@ def _asked(wanted: str) -> Palette:
 
 
 def _of_hex(colours: list[int], name: str) -> Palette:
-    """The first colour is the ground, the one that stands out most from it the ink, black or white where none does."""
+    """The first colour is the ground, the one that stands out most from it the ink; black or white if none does."""
     if not colours:
         raise UsageError(f"palette {name!r} holds no colour: write some as hex, such as #102030,#f0e0d0")
     ground, *rest = colours

@@ -1,7 +1,7 @@
 """What stores refuse, as a table of checks on the pixels and the words of a cover.
 
-The rules are those that distributors print for Apple Music, Spotify and others (iMusician, Ditto, FreshTunes, Cover Art
-Market; read in November 2026). We draw no mark for explicit content: stores add their own, and the known one is
+The rules are those that distributors print for Apple Music, Spotify and others (iMusician, Ditto, FreshTunes, Cover
+Art Market; read in November 2026). We draw no mark for explicit content: stores add their own, and the known one is
 a trademark. So it is a fault only where words speak of it without the release being flagged.
 Threads: any. Realtime-safe: no.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -87,16 +88,13 @@ def _file(shown: Shown) -> list[str]:
 
 def _spelled(shown: Shown) -> list[str]:
     """Only title and artist; capitals are a matter of type."""
-    allowed = [text for text in (shown.request.title, shown.request.artist) if text]
-    found = [
-        f"it says {text!r}, which is neither the title nor the artist"
-        for text in shown.texts
-        if text.casefold() not in [other.casefold() for other in allowed]
+    allowed = Counter(text.casefold() for text in (shown.request.title, shown.request.artist) if text)
+    written = Counter(text.casefold() for text in shown.texts)
+    strange = [text for text in dict.fromkeys(shown.texts) if text.casefold() not in allowed]
+    found = [f"it says {text!r}, which is neither the title nor the artist" for text in strange]
+    return found + [
+        f"{text!r} is written {times} times" for text, times in written.items() if times > allowed[text] > 0
     ]
-    written = [text.casefold() for text in shown.texts]
-    found += [f"{text!r} is written {written.count(text.casefold())} times" for text in dict.fromkeys(shown.texts)
-              if written.count(text.casefold()) > [other.casefold() for other in allowed].count(text.casefold()) > 0]  # fmt: skip
-    return found
 
 
 def _words(shown: Shown) -> list[str]:

@@ -11,7 +11,18 @@ from typing import NamedTuple
 
 from ..sleeve import Sleeve
 from . import (
-    bauhaus, collage, constellation, engraving, halftone, letters, rings, riso, score, strata, swiss, woven,
+    bauhaus,
+    collage,
+    constellation,
+    engraving,
+    halftone,
+    letters,
+    rings,
+    riso,
+    score,
+    strata,
+    swiss,
+    woven,
 )  # fmt: skip
 
 __all__ = ["FAMILIES", "Family"]
@@ -44,7 +55,8 @@ FAMILIES: dict[str, Family] = {
     "bauhaus": Family(bauhaus.draw, "discs, quarters and stripes, one square a chord", 0.6, 0.5, None, None, 2.5),
     "engraving": Family(engraving.draw, "a field of lines that the melody lifts, as if cut in copper",
                         -0.3, -0.4, None, None, 2.5),
-    "riso": Family(riso.draw, "two inks printed over each other, not quite in register", 0.5, 0.6, "light", None, 5.0),
+    "riso": Family(riso.draw, "two inks printed over each other, not quite in register",
+                   0.5, 0.6, "light", None, 5.0),
     "letters": Family(letters.draw, "letters alone, as large as they go", 0.0, 0.9, None, None, 2.5),
     "score": Family(score.draw, "the whole song as a page of graphic notation", 0.1, -0.3, None, None, 3.0),
     "woven": Family(woven.draw, "a cloth: melody across, chords down", 0.2, 0.0, None, None, 4.0),

@@ -1,5 +1,7 @@
-"""Bauhaus: a square a chord; the root's step above the tonic is the shape, the quality its turn, the tension its colours.
-Threads: one. Realtime-safe: no."""
+"""Bauhaus: a square a chord. The root's step above the tonic is the shape, the quality its turn.
+
+Threads: one. Realtime-safe: no.
+"""
 
 from __future__ import annotations
 

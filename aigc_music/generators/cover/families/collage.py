@@ -1,5 +1,7 @@
 """Collage: a painted picture traced into layers of cut paper, beside shapes cut along the melody.
-Threads: one. Realtime-safe: no."""
+
+Threads: one. Realtime-safe: no.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """Constellation: a star chart. The angle is time, the distance from the rim pitch; the hook is joined up.
-Threads: one. Realtime-safe: no."""
+
+Threads: one. Realtime-safe: no.
+"""
 
 from __future__ import annotations
 

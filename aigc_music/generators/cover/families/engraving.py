@@ -1,5 +1,7 @@
 """Engraving: ruled lines that the melody lifts into relief; where the relief faces the light they grow thin.
-Threads: one. Realtime-safe: no."""
+
+Threads: one. Realtime-safe: no.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Halftone: a painted picture as dots or lines of one ink over a tint, in a frame. Threads: one. Realtime-safe: no."""
+"""Halftone: a painted picture as dots or lines of one ink over a tint, in a frame.
+
+Threads: one. Realtime-safe: no.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +86,7 @@ def _lines(sleeve: Sleeve, frame: Box, field: NDArray[np.float64], ink: int) -> 
 
 
 def _circles(sleeve: Sleeve, frame: Box, field: NDArray[np.float64], ink: int) -> Iterator[str]:
-    """Circles round a point that lies where the key is on the circle of fifths; they swell like the grooves of a record."""
+    """Circles that swell, round a point that lies where the key is on the circle of fifths."""
     turn = 2 * np.pi * (sleeve.motif.tonic * 7 % 12) / 12
     cx = frame.left + frame.width * (0.5 + 0.28 * np.cos(turn))
     cy = frame.top + frame.height * (0.5 + 0.28 * np.sin(turn))

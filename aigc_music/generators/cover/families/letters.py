@@ -1,5 +1,7 @@
 """Letters: the title alone, every line as wide as the sleeve, over bands as long as the chords.
-Threads: one. Realtime-safe: no."""
+
+Threads: one. Realtime-safe: no.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Rings: the song as a record, a ring a phrase and an arc a note. Threads: one. Realtime-safe: no."""
+"""Rings: the song as a record, a ring a phrase and an arc a note.
+
+Threads: one. Realtime-safe: no.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Riso: two inks over each other on paper, the second a little off, one screened. Threads: one. Realtime-safe: no."""
+"""Riso: two inks over each other on paper, the second a little off, one screened.
+
+Threads: one. Realtime-safe: no.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Score: the whole song on one page of graphic notation, system under system. Threads: one. Realtime-safe: no."""
+"""Score: the whole song on one page of graphic notation, system under system.
+
+Threads: one. Realtime-safe: no.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """Strata: a landscape. Each ridge is a stretch of the song, its height the energy, its edge the melody.
-Threads: one. Realtime-safe: no."""
+
+Threads: one. Realtime-safe: no.
+"""
 
 from __future__ import annotations
 

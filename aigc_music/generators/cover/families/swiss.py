@@ -1,4 +1,7 @@
-"""Swiss: a large grotesque title flush left, and the hook below it on a strict grid. Threads: one. Realtime-safe: no."""
+"""Swiss: a large grotesque title flush left, and the hook below it on a strict grid.
+
+Threads: one. Realtime-safe: no.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""Woven: a cloth. Threads across are the melody bar by bar, threads down the chords; the energy lets more of them show.
-Threads: one. Realtime-safe: no."""
+"""Woven: a cloth. Threads across are the melody, threads down the chords; the energy lets more of them show.
+
+Threads: one. Realtime-safe: no.
+"""
 
 from __future__ import annotations
 
