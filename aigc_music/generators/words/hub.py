@@ -19,6 +19,7 @@ from aigc_music.core.errors import ModelError
 from aigc_music.engine.job import JobContext
 from aigc_music.engine.registry import Material
 from aigc_music.engine.requests import TextRequest
+from models.words.language.text import spell
 
 from ..hub import source_of
 from . import sounds
@@ -71,11 +72,10 @@ class TransformersWords(AskedWords):
             partners = [sounds.last(lines[other], self.template.language) for other in self.template.partners(number)]
             mask = self._words.mask(spec, partners)
             messages = next_line_messages(self.request, self.template, theme, lines, number)
-            found[number] = self._ready(job).write(
+            texts = self._ready(job).write(
                 job, messages, spec.syllables, seed + number, self.request.temperature, CANDIDATES, mask
             )
-            if self.template.language == "zh":
-                found[number] = [text.replace(" ", "") for text in found[number]]
+            found[number] = [spell(text.lower().split(), self.template.language) for text in texts]
         return found
 
     def prepare(self, job: JobContext) -> None:
@@ -110,16 +110,17 @@ class _Loaded:
         safe: dict[str, Any] = {"local_files_only": local, "trust_remote_code": False}
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(name, **safe)
-            self.network = AutoModelForCausalLM.from_pretrained(
+            loader: Any = AutoModelForCausalLM
+            self.network = loader.from_pretrained(
                 name, use_safetensors=True, dtype=torch.float32 if device == "cpu" else "auto", **safe
-            ).to(device)
+            )
+            self.network.to(device).eval()
         except Exception as error:  # transformers raises of all kinds: what matters is that nothing was loaded
             said = " ".join(str(error).split())[:300]
             raise ModelError(
-                f"model {name!r} cannot be loaded ({type(error).__name__}: {said}): give a folder, or a hub id, with a "
-                "causal language model and its tokenizer as safetensors and JSON"
+                f"model {name!r} cannot be loaded ({type(error).__name__}: {said}): give a folder, or a hub id, with "
+                "a causal language model and its tokenizer as safetensors and JSON"
             ) from error
-        self.network.eval()
 
     def write(
         self, job: JobContext, messages: Sequence[Message], most: int, seed: int, temperature: float, count: int = 1,
@@ -149,11 +150,12 @@ class _Loaded:
                     score[~torch.from_numpy(may).to(score.device)] = NEVER
             return scores
 
+        pad = self.tokenizer.pad_token_id or self.tokenizer.eos_token_id or 0
         with torch.random.fork_rng(), torch.inference_mode():
             torch.manual_seed(seed)
             out = self.network.generate(
                 **prompt, do_sample=True, temperature=temperature, max_new_tokens=min(most, room),
-                num_return_sequences=count, pad_token_id=self.tokenizer.pad_token_id or self.tokenizer.eos_token_id or 0,
+                num_return_sequences=count, pad_token_id=pad,
                 logits_processor=LogitsProcessorList([masked] if mask is not None else []),
                 stopping_criteria=StoppingCriteriaList([stop]),
             )  # fmt: skip

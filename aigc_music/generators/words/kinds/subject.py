@@ -43,8 +43,8 @@ ZH_PARTS = {"melody": "旋律", "bass": "贝斯", "keys": "键盘", "drums": "�
 ZH_STYLES = {
     "pop": "流行", "jazz": "爵士", "folk": "民谣", "chorale": "众赞歌", "hymn": "赞美诗", "art_song": "艺术歌曲",
     "classical": "古典", "romantic": "浪漫派", "baroque": "巴洛克", "quartet": "四重奏", "carol": "颂歌",
-    "rock": "摇滚", "funk": "放克", "hiphop": "嘻哈", "latin": "拉丁", "soul": "灵魂乐", "afro": "非洲节拍", "punk": "朋克",
-    "country": "乡村", "reggae": "雷鬼", "ragtime": "拉格泰姆",
+    "rock": "摇滚", "funk": "放克", "hiphop": "嘻哈", "latin": "拉丁", "soul": "灵魂乐", "afro": "非洲节拍",
+    "punk": "朋克", "country": "乡村", "reggae": "雷鬼", "ragtime": "拉格泰姆",
 }  # fmt: skip
 
 
