@@ -67,7 +67,7 @@ def write(sleeve: Sleeve, found: list[Written]) -> Iterator[str]:
 def _mended(sleeve: Sleeve, said: Said) -> tuple[Block, int, str]:
     """The block, its ink, and what had to be done."""
     palette = sleeve.palette
-    inks = list(dict.fromkeys([said.ink, palette.ink, palette.ground, *palette.accents, 0x111111, 0xFFFFFF]))
+    inks = list(dict.fromkeys([said.ink, palette.ink, palette.ground, *palette.accents, 0x000000, 0xFFFFFF]))
     for place, box in enumerate((said.box, *said.spare)):
         block = (
             said.block if place == 0 else set_block(sleeve.book, said.text, said.style, box, said.align, said.valign)

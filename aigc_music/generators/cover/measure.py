@@ -43,18 +43,22 @@ def edges(pixels: NDArray[np.uint8]) -> float:
 
 
 def detail(pixels: NDArray[np.uint8]) -> float:
-    """Energy of the finest octave as a share of that of the next coarser one; a picture that was made larger, or is
-    out of focus, has next to none. Measured in up to 36 squares spread over the picture."""
+    """Energy of the finest detail as a share of that at half the size: 0.3..1.3 of our covers, under 0.25 of a
+    picture that was made larger by half or more, 0.1 and less of one made twice as large or blurred. Detail is the
+    fourth difference across and down, in up to 36 squares spread over the picture."""
     fine = coarse = 0.0
-    side = min(256, *(length // 4 * 4 for length in pixels.shape[:2]))
+    side = min(256, *(length // 2 * 2 for length in pixels.shape[:2]))
     for top in np.linspace(0, pixels.shape[0] - side, 6).astype(int):
         for left in np.linspace(0, pixels.shape[1] - side, 6).astype(int):
             values = _luma(pixels[top : top + side, left : left + side])
-            half = values.reshape(side // 2, 2, side // 2, 2).mean(axis=(1, 3))
-            quarter = half.reshape(side // 4, 2, side // 4, 2).mean(axis=(1, 3))
-            fine += float(((values - np.repeat(np.repeat(half, 2, 0), 2, 1)) ** 2).mean())
-            coarse += float(((half - np.repeat(np.repeat(quarter, 2, 0), 2, 1)) ** 2).mean())
+            fine += _fourth(values)
+            coarse += _fourth(values.reshape(side // 2, 2, side // 2, 2).mean(axis=(1, 3)))
     return fine / max(1e-6, coarse)
+
+
+def _fourth(values: NDArray[np.float32]) -> float:
+    """Mean square of the fourth differences."""
+    return float((np.diff(values, 4, axis=0) ** 2).mean() + (np.diff(values, 4, axis=1) ** 2).mean())
 
 
 def phash(pixels: NDArray[np.uint8]) -> int:

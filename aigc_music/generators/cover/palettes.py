@@ -154,7 +154,7 @@ def _of_hex(colours: list[int], name: str) -> Palette:
     if not colours:
         raise UsageError(f"palette {name!r} holds no colour: write some as hex, such as #102030,#f0e0d0")
     ground, *rest = colours
-    best = max([*rest, 0x111111, 0xFFFFFF], key=lambda colour: contrast(ground, colour))
+    best = max([*rest, 0x000000, 0xFFFFFF], key=lambda colour: contrast(ground, colour))
     ink = max(rest, key=lambda colour: contrast(ground, colour)) if rest else best
     if contrast(ground, ink) < 4.5:
         ink = best

@@ -27,7 +27,7 @@ __all__ = ["MOST_BYTES", "RULES", "STORE_SIDE", "Shown", "problems"]
 STORE_SIDE = 3000
 MOST_BYTES = 10_000_000
 _FRAME = 0.02  # of the side: a plain white or black frame at least so wide is a border
-_LEAST_DETAIL = 0.05
+_LEAST_DETAIL = 0.25
 
 
 @dataclass(frozen=True, slots=True)
