@@ -48,11 +48,13 @@ GROWTH: dict[int, dict[int, float]] = {
 WARM = 0.14  # the first share of the run, in which the generator learns to give pictures back from their latents
 WARM_BATCH = 16
 BLUR = 0.6  # the error, in -1..1, that giving back may have: the larger, the fewer latents carry meaning
-BATCH = 8
-RATE = 3e-4
+BATCH = 16
+RATES: dict[str, float] = {"generator": 2.5e-4, "critic": 5e-4, "encoder": 3e-4}
+"""How fast each network learns; the critic must not fall behind."""
+
 COOL = 0.2  # the last share of the run, in which the rate falls to a tenth
 LAZY = 8  # steps between two penalties on the critic's slope
-GAMMA = 0.05  # weight of R1 and R2 at FIRST px; grows with the number of pixels, as the slopes shrink with it
+GAMMA = 0.01  # weight of R1 and R2 at FIRST px; grows with the number of pixels, as the slopes shrink with it
 BALANCE = 0.5  # 1: classes as often as the set has them, 0: all alike
 SAVE_SECONDS = 120.0
 SHOWN = 7  # seed of the latents on the sheets of a run's progress
@@ -72,7 +74,10 @@ def new_state(size: int, seed: int, device: str) -> State:
     return State(
         networks,
         average,
-        {name: torch.optim.Adam(network.parameters(), RATE, (0.0, 0.99)) for name, network in networks.items()},
+        {
+            name: torch.optim.Adam(network.parameters(), RATES[name], (0.0, 0.99))
+            for name, network in networks.items()
+        },
         {"kind": "pictures", "size": size, "seed": seed, "classes": list(CLASSES)},
     )
 
@@ -168,7 +173,7 @@ def warm_up(state: State, pictures: PictureSet, size: int, done: float, device: 
     """
     rng, chance = dice(state)
     generator, encoder = state.networks["generator"], state.networks["encoder"]
-    begin_step(state, RATE)
+    begin_step(state, 1.0)
     labels = rng.choice(len(CLASSES), WARM_BATCH, p=pictures.weights(BALANCE))
     real = to_tensor(pictures.draw(rng, labels, size), device)
     middle, spread = encoder(
@@ -191,7 +196,7 @@ def step_once(state: State, pictures: PictureSet, size: int, done: float, device
     """
     rng, chance = dice(state)
     generator, critic = state.networks["generator"], state.networks["critic"]
-    begin_step(state, RATE * min(1.0, 0.1 + 0.9 * (1 - done) / COOL))
+    begin_step(state, min(1.0, 0.1 + 0.9 * (1 - done) / COOL))
     labels = rng.choice(len(CLASSES), BATCH, p=pictures.weights(BALANCE))
     classes = torch.from_numpy(labels).to(device)
     real = to_tensor(pictures.draw(rng, labels, size), device)
@@ -221,10 +226,10 @@ def dice(state: State) -> tuple[np.random.Generator, torch.Generator]:
     return rng, torch.Generator().manual_seed(int(rng.integers(1 << 62)))
 
 
-def begin_step(state: State, rate: float) -> None:
-    """Forget the slopes of the last step and set how fast to learn."""
+def begin_step(state: State, pace: float) -> None:
+    """Forget the slopes of the last step; learn at a share of the full rates."""
     for optimiser in state.optimisers.values():
-        optimiser.param_groups[0]["lr"] = rate
+        optimiser.param_groups[0]["lr"] = optimiser.defaults["lr"] * pace
         optimiser.zero_grad()
 
 

@@ -94,7 +94,7 @@ def step_once(state: State, pictures: PictureSet, device: str) -> dict[str, floa
     """One step of both networks; returns the losses."""
     rng, _ = dice(state)
     generator, critic = state.networks["generator"], state.networks["critic"]
-    begin_step(state, RATE)
+    begin_step(state, 1.0)
     cuts = pictures.draw(rng, rng.choice(len(CLASSES), BATCH, p=pictures.weights(1.0)), SIZE)
     condition = torch.from_numpy(given(edges(cuts), grid_of(cuts))).to(device)
     real = to_tensor(cuts, device)
