@@ -200,12 +200,11 @@ def _pipeline(name: str, local: bool) -> Any:
     import torch
     from diffusers import DiffusionPipeline
 
-    cuda = torch.cuda.is_available()
     try:
-        pipeline = DiffusionPipeline.from_pretrained(
-            name, local_files_only=local, use_safetensors=True, torch_dtype=torch.bfloat16 if cuda else torch.float32
-        )
-        pipeline = pipeline.to("cuda" if cuda else "cpu")
+        loader: Any = DiffusionPipeline
+        pipeline = loader.from_pretrained(name, local_files_only=local, use_safetensors=True)
+        if torch.cuda.is_available():
+            pipeline = pipeline.to("cuda", torch.bfloat16)
     except Exception as error:  # diffusers raises of all kinds: what matters is that nothing was loaded
         said = " ".join(str(error).split())[:300]
         raise ModelError(
