@@ -64,13 +64,14 @@ class Writer:
         flags: Iterable[str],
         draw: np.random.Generator,
         likeness: Callable[[str], float],
+        known: Mapping[str, str] | None = None,
     ) -> None:
-        """rules: name -> productions. facts: name -> production it is drawn from, or its value. likeness: how well a
-        text suits the theme, 0..1."""
+        """rules: name -> productions. facts: name -> production it is drawn from; known: name -> value of facts that
+        are settled. likeness: how well a text suits the theme, 0..1."""
         self._language, self._rules, self._draw, self._likeness = language, rules, draw, likeness
         self._open, self._flags = dict(facts), frozenset(flags)
+        self.facts = {name: Entry(value) for name, value in (known or {}).items()}
         self._decks: dict[str, list[Entry]] = {}
-        self.facts: dict[str, Entry] = {}
 
     def fill(self, shape: Any) -> Any:
         """The shape with all its texts written."""
@@ -104,7 +105,7 @@ class Writer:
         return SLOT.sub(lambda slot: self._slot(slot[1], slot[2], depth), parse(text).text)
 
     def _slot(self, name: str, form: str | None, depth: int) -> str:
-        entry = self._fact(name, depth) if name in self._open else self._drawn(name, depth)
+        entry = self._fact(name, depth) if name in self.facts or name in self._open else self._drawn(name, depth)
         return FORMS[self._language][form.casefold()](entry.text, entry.mark) if form else entry.text
 
     def _fact(self, name: str, depth: int) -> Entry:

@@ -32,6 +32,7 @@ PHRASE = 5  # words
 NEAREST = 400  # words of the language model that count as near
 SHOWN_CHORDS = 4
 FAST_BPM = 112.0
+SIGNS = re.compile(r"[{}\[\]|]+")  # those of the grammar
 OWN_TITLE = re.compile(r", seed \d+$")
 
 ZH_KEYS = {"major": "大调", "minor": "小调"}
@@ -75,7 +76,7 @@ def subject_of(request: TextRequest, theme: str, bright: bool) -> Subject:
     """theme: where the request has none. bright: the mood where there is no music to tell it. FileError where the
     music cannot be read."""
     language = request.language
-    about = (request.theme or request.title or theme).strip(" .,!?。，！？")
+    about = SIGNS.sub(" ", request.theme or request.title or theme).strip(" .,!?。，！？") or theme
     words = _content(about, language)
     facts = {"theme": _phrase(about, words, language)}
     flags = {language}

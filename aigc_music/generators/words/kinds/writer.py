@@ -75,9 +75,11 @@ class BuiltinKinds:
 
     def _draft(self, job: JobContext, number: int) -> tuple[dict[str, Any], Writer]:
         subject, table = self.subject, self._table
-        rules, facts = table["rules"] | {"word": subject.words}, table["facts"] | subject.facts
+        rules = table["rules"] | {"word": subject.words}
         draw = job.rng(f"{self.request.kind} {number}")
-        writer = Writer(self.request.language, rules, facts, subject.flags, draw, subject.likeness)
+        writer = Writer(
+            self.request.language, rules, table["facts"], subject.flags, draw, subject.likeness, subject.facts
+        )
         shape = table["document"]
         if self.request.kind == "title":
             count = self.request.lines or TITLES
