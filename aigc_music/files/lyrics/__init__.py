@@ -2,7 +2,8 @@
 
 A format keeps what it can. `Format.timing` says how fine its times are; what else it loses stands in its module's
 docstring. Where a format gives no times for words, a line is one Word that holds it all (`shape.spread` shares its
-time out over the words, when you ask for that). Broken lines are mended or left out, and `TimedLyrics.repairs` says so.
+time out over the words, when you ask for that). Broken lines are mended or left out, and `TimedLyrics.repairs` says
+so.
 
 What is written is in order whatever was given: lines by their start, no time below 0, none reversed.
 
@@ -48,7 +49,7 @@ FORMATS: dict[str, Format] = {
     row.name: row
     for row in (
         Format("lrc", ".lrc", "line", True, lrc.parse, lrc.render),
-        Format("enhanced-lrc", ".elrc", "syllable", True, enhanced_lrc.parse, enhanced_lrc.render),
+        Format("a2", ".a2.lrc", "syllable", True, enhanced_lrc.parse, enhanced_lrc.render),
         Format("srt", ".srt", "line", True, srt.parse, srt.render),
         Format("ass", ".ass", "syllable", True, ass.parse, ass.render),
         Format("ttml", ".ttml", "syllable", False, ttml.parse, ttml.render),
@@ -60,7 +61,7 @@ FORMATS: dict[str, Format] = {
         Format("json", ".json", "syllable", True, own_json.parse, own_json.render),
     )
 }
-_OTHER_SUFFIXES = {".midi": "midi", ".ssa": "ass", ".lyrics": "text"}
+_OTHER_SUFFIXES = {".elrc": "a2", ".midi": "midi", ".ssa": "ass", ".lyrics": "text"}
 _SUFFIXES = {row.suffix: name for name, row in FORMATS.items()} | _OTHER_SUFFIXES
 _UNSURE = {".xml", ".txt", ".lyrics"}  # the content says more than these
 
@@ -68,7 +69,7 @@ _UNSURE = {".xml", ".txt", ".lyrics"}  # the content says more than these
 _SIGNS = (
     (re.compile(rb"MThd|RIFF....RMID", re.DOTALL), "midi"),
     (re.compile(rb"PK\x03\x04"), "mxl"),
-    (re.compile(rb"\s*<[^>]*(?:>\s*<[^>]*){0,20}?<(?:\w+:)?tt[\s>]|\s*<(?:\w+:)?tt[\s>]"), "ttml"),
+    (re.compile(rb"(?s)\s*<(?:.{0,2000}?<)?(?:\w+:)?tt[\s>]"), "ttml"),
     (re.compile(rb"\s*<"), "musicxml"),
     (re.compile(rb"\s*\{"), "json"),
     (re.compile(rb"\s*\[Script Info\]", re.IGNORECASE), "ass"),
@@ -87,8 +88,7 @@ def read_lyrics(path: str | Path, *, spread: bool = False) -> TimedLyrics:
     """
     path = Path(path)
     data = _bytes_of(path)
-    suffix = path.suffix.lower()
-    name = None if suffix in _UNSURE else _SUFFIXES.get(suffix)
+    name = None if path.suffix.lower() in _UNSURE else _by_suffix(path)
     try:
         lyrics = parse_lyrics(data, name)
     except FileError as error:
@@ -113,7 +113,7 @@ def write_lyrics(lyrics: TimedLyrics, path: str | Path, *, format: str | None = 
     A failure leaves nothing behind. Raises UsageError for an unknown format and FileError when it cannot be written.
     """
     path = Path(path)
-    name = format or _SUFFIXES.get(path.suffix.lower())
+    name = format or _by_suffix(path)
     if name is None:
         known = ", ".join(_SUFFIXES)
         raise UsageError(
@@ -132,6 +132,11 @@ def lyrics_bytes(lyrics: TimedLyrics, format: str) -> bytes:
     """
     rendered = _row(format).render(lyrics)
     return rendered.encode() if isinstance(rendered, str) else rendered
+
+
+def _by_suffix(path: Path) -> str | None:
+    found = [suffix for suffix in _SUFFIXES if path.name.lower().endswith(suffix)]
+    return _SUFFIXES[max(found, key=len)] if found else None
 
 
 def _row(name: str) -> Format:

@@ -1,7 +1,7 @@
 r"""MIDI lyric events: Track.lyrics of a Score <-> TimedLyrics, and files of them.
 
 Written: a lyric event a syllable, a space behind each word, \r behind a line and \n behind one that ends a section,
-as RP-017 of the MIDI Association has it; sections are markers. Syllables of one word follow each other without a space.
+as RP-017 of the MIDI Association has it; sections are markers. Syllables of one word follow without a space.
 
 Read: the track with most lyric events. Spaces part words; where no event of a track has any, each event is a word. A
 hyphen at the end of *every* event inside a word is a mark of joining and dropped, as notation programs write it; else
@@ -103,7 +103,8 @@ def lyrics_of_events(events: list[tuple[int, str]], notes: list[Note], score: Sc
     spaced = any(text[:1].isspace() or text[-1:].isspace() for row in rows for _, text in row)
     if not spaced:
         rows = [
-            [(tick, text if text.endswith("-") or not text else text + " ") for tick, text in row] for row in rows
+            [(tick, text if text.endswith("-") or text in ("", "_") else text + " ") for tick, text in row]
+            for row in rows
         ]
     rows = _without_hyphens(rows)
     ticks = sorted({tick for row in rows for tick, text in row if clean(text) not in ("", "_")})

@@ -32,7 +32,7 @@ from ...core.lyrics import Line, Syllable, TimedLyrics, Word
 from ...core.time import BPM_MAX, BPM_MIN
 from .midi import lines_of
 from .musicxml_writer import render
-from .safe_xml import local_name, parse_xml
+from ..safe_xml import local_name, parse_xml
 from .shape import clean, is_in_brackets, known_section, needs_no_space, ordered
 
 __all__ = ["parse", "render"]

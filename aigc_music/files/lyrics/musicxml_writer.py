@@ -9,7 +9,7 @@ Without a melody the words stand on one reciting tone, a note for each syllable,
 millisecond, so no time is lost, but the notes are no notation to sing from.
 Lines that overlap follow each other, as in `midi`.
 Lost when written: the album; sections of unusual names, and that one ends without another; that words other than
-Chinese or Japanese ones are written without a space.
+Chinese or Japanese ones are written without a space, or those with one.
 
 Source: MusicXML 4.0 (W3C Music Notation Community Group).
 Threads: any. Realtime-safe: no.

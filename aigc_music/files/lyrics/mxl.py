@@ -16,7 +16,7 @@ import zlib
 from ...core.errors import FileError
 from ...core.lyrics import TimedLyrics
 from . import musicxml
-from .safe_xml import MAX_XML_BYTES, local_name, parse_xml
+from ..safe_xml import MAX_XML_BYTES, local_name, parse_xml
 
 __all__ = ["parse", "render", "zipped"]
 

@@ -23,7 +23,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from ...core.errors import FileError
 from ...core.lyrics import Line, TimedLyrics
-from .safe_xml import local_name, parse_xml
+from ..safe_xml import local_name, parse_xml
 from .shape import Piece, Repairs, clean, ordered, pieces_of, steps, words_of
 
 __all__ = ["parse", "render"]
