@@ -32,7 +32,7 @@ from .themes import drawn_theme, theme_words
 __all__ = ["BuiltinLyrics", "BuiltinWords"]
 
 MODELS = {"en": "words-en", "zh": "words-zh"}
-KINDS_OF_PIECES = {"en": ("song",), "zh": ("ci",)}
+KINDS_OF_PIECES = {"en": ("song",), "zh": ("song", "ci")}
 
 
 class BuiltinWords:

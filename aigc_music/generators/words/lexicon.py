@@ -16,6 +16,7 @@ from models.words.language.text import SPECIALS
 
 from . import sounds
 from .grammar import BANNED, LEANING, NEVER_LAST, SELDOM_LAST, is_content
+from .spoken import readings
 
 __all__ = ["LONGEST", "MOST_SYLLABLES", "Lexicon", "lexicon_of"]
 
@@ -65,11 +66,12 @@ def lexicon_of(model: LanguageModel, modern: bool) -> Lexicon:
     height = np.zeros(size, np.float32)
     rhymes: list[str] = [""] * size
     sounding: list[str] = [""] * size
+    known = readings(model) if model.language == "en" else {}
     for token, word in enumerate(model.words):
         if word in SPECIALS or word in BANNED or (modern and model.old[token]) or _is_letter(word):
             continue
-        sound = sounds.sound(word, model.language)
-        if sound is None or len(sound.stress) > LONGEST:
+        sound = sounds.sound_of(word, known[word]) if word in known else sounds.sound(word, model.language)
+        if sound is None or len(sound.stress) > LONGEST or sound.other:
             continue
         syllables[token] = len(sound.stress)
         rhymes[token], sounding[token] = sound.rhyme, f"{sound.onset}/{sound.rhyme}"

@@ -22,6 +22,7 @@ TAGS = {"en": "en", "zh": "zh-Hans"}
 PARTED = re.compile(
     r"\b(?:to (?:day|night|morrow)|(?:any|every|some) (?:thing|body)|no body|good bye)\b", re.IGNORECASE
 )
+TITLE_STARTS = frozenset({"the", "a", "my", "your", "our", "every", "all", "no", "i", "we", "you"})
 TITLE_WORDS, TITLE_CHARACTERS = 5, 7  # of a title at the most
 NAMES_ZH = {"verse": "主歌", "chorus": "副歌", "bridge": "桥段", "intro": "前奏", "outro": "尾声"}
 
@@ -52,15 +53,16 @@ def joined(line: str) -> str:
 
 
 def title_from(template: Template, lines: Sequence[str]) -> str:
-    """A title out of the words: the first line of the chorus, or of the song, as far as it is short."""
+    """A title out of the words: the end of the first line of the chorus, or of the song."""
     number = next((n for n, line in enumerate(template.lines) if line.section == "chorus"), 0)
     if template.language == "zh":
         return lines[number][:TITLE_CHARACTERS]
-    words = max(lines[number].rstrip("?!").split(","), key=len).split()
-    while len(words) > TITLE_WORDS:
-        words = words[1:] if sounds.is_light(words[0]) or len(words) % 2 else words[:-1]
+    words = whole = lines[number].replace(",", "").rstrip("?!").split()
     while len(words) > 1 and (sounds.is_light(words[-1]) or words[-1].endswith("'s")):
         words = words[:-1]
+    starts = [at for at, word in enumerate(words) if not sounds.is_light(word) or word.lower() in TITLE_STARTS]
+    words = words[next((at for at in starts if len(words) - at <= TITLE_WORDS), max(0, len(words) - TITLE_WORDS)) :]
+    words = whole[:TITLE_WORDS] if len(words) == 1 and sounds.is_light(words[0]) else words
     return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]]) if words else "Untitled"
 
 

@@ -16,20 +16,27 @@ from models.words.speech import rhyme as rhymes_en
 from .grammar import is_content
 
 __all__ = [
-    "HEIGHT", "Sound", "is_light", "last", "pieces", "rhyme", "sound", "stresses", "syllables", "tones", "words",
+    "HEIGHT", "Sound", "is_light", "last", "pieces", "rhyme", "sound", "sound_of", "stresses", "syllables",
+    "tones", "words",
 ]  # fmt: skip
 
 HEIGHT: dict[int, float] = {1: 5.0, 2: 4.0, 3: 1.5, 4: 3.5, 5: 3.0}
 """Mean height of the Mandarin tones on Chao's scale of 1..5; tone 5 is the neutral one."""
 
 
+GLIDING = frozenset({"AY", "AW", "OY"})
+"""Vowels that make another syllable, or none, before an R."""
+
+
 class Sound(NamedTuple):
     """A word (a character in Chinese). stress: 1 or 0 a syllable; rhyme: what rhyming words have in common; onset:
-    what they have not; level: 1 level tone, 0 oblique, -1 in English; height: of the tone, 0 in English."""
+    what they have not; other: another number of syllables that some give it, as to fire and hour, 0 for none; level:
+    1 level tone, 0 oblique, -1 in English; height: of the tone, 0 in English."""
 
     stress: tuple[int, ...]
     rhyme: str
     onset: str
+    other: int = 0
     level: int = -1
     height: float = 0.0
 
@@ -45,13 +52,23 @@ def sound(word: str, language: str) -> Sound | None:
     if language == "zh":
         return _character(word)
     try:
-        spoken = english.pronounce(word)
+        return sound_of(word, english.pronounce(word))
     except UsageError:
         return None
+
+
+def sound_of(word: str, spoken: english.Pronunciation) -> Sound:
+    """The sound of an English word in lower case that is pronounced like this."""
     stress = tuple(int(digit > 0) for digit in spoken.stress)
     if len(stress) == 1:
         stress = (int(is_content(word)),)
-    return Sound(stress, " ".join(spoken.rhyme), " ".join(spoken.onset))
+    other = 0
+    for phone, following, after in zip(spoken.phones, spoken.phones[1:], (*spoken.phones[2:], ""), strict=False):
+        if phone.rstrip("012") in GLIDING and following.startswith("ER"):
+            other = len(stress) - 1
+        elif phone.rstrip("012") in GLIDING and following == "R" and not after[-1:].isdigit():
+            other = len(stress) + 1
+    return Sound(stress, " ".join(spoken.rhyme), " ".join(spoken.onset), other)
 
 
 def _character(character: str) -> Sound | None:
@@ -64,13 +81,18 @@ def _character(character: str) -> Sound | None:
     if len(reading) != 1:
         return None
     found = reading[0]
-    return Sound((1,), found.group, character, int(found.level), HEIGHT[found.tone])
+    return Sound((1,), found.group, character, 0, int(found.level), HEIGHT[found.tone])
 
 
 def syllables(line: str, language: str) -> set[int]:
     """Numbers of syllables that a line can have."""
-    found = [sound(word, language) for word in words(line, language)]
-    return {sum(len(known.stress) for known in found if known is not None)}
+    totals = {0}
+    for word in words(line, language):
+        known = sound(word, language)
+        if known is not None:
+            counts = {len(known.stress), known.other or len(known.stress)}
+            totals = {total + count for total in totals for count in counts}
+    return totals
 
 
 def stresses(line: str) -> list[bool]:
