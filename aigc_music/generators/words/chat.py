@@ -96,17 +96,19 @@ class ChatServer:
     ) -> tuple[int, str, list[bytes]]:
         """(status, content type, lines). Cancelled within POLL_S; ModelError where there is no answer."""
         scheme, host, port = self._address
-        wire = HTTPSConnection if scheme == "https" else HTTPConnection
-        connection = wire(host, port, timeout=timeout)
+        connection = (HTTPSConnection if scheme == "https" else HTTPConnection)(host, port, timeout=timeout)
         heard: SimpleQueue[Any] = SimpleQueue()
         talk = Thread(target=_talk, args=(connection, method, self._path + path, body, heard), daemon=True)
         deadline = time.monotonic() + timeout
+        wire: socket.socket | None = None
         talk.start()
         try:
             status, kind = 0, ""
             rows: list[bytes] = []
             for event in self._events(job, heard, deadline):
-                if isinstance(event, tuple):
+                if isinstance(event, socket.socket):
+                    wire = event
+                elif isinstance(event, tuple):
                     status, kind = event
                 elif isinstance(event, Exception):
                     raise self._unheard(event, begun=status != 0) from event
@@ -114,9 +116,10 @@ class ChatServer:
                     rows.append(event)
             return status, kind, rows
         finally:
-            with suppress(OSError, AttributeError):  # it may be closed, or not open yet
-                connection.sock.shutdown(socket.SHUT_RDWR)
-            talk.join(1.0)
+            with suppress(OSError):  # it may be closed already
+                if wire is not None:
+                    wire.shutdown(socket.SHUT_RDWR)  # ends what the thread waits for
+            talk.join(0.2)
 
     def _events(self, job: JobContext, heard: SimpleQueue[Any], deadline: float) -> Iterator[Any]:
         """What the talking thread hears, until it ends."""
@@ -207,17 +210,20 @@ class ChatServer:
 
 
 def _talk(connection: HTTPConnection, method: str, path: str, body: bytes | None, heard: SimpleQueue[Any]) -> None:
-    """In its own thread: one request. Into the queue go (status, content type), lines, an exception; None ends it."""
+    """In its own thread: one request. Into the queue go the socket, (status, content type), lines, an exception; None
+    ends it."""
     head = {"Content-Type": "application/json", "Accept": "text/event-stream, application/json"}
     if key := os.environ.get(KEY):
         head["Authorization"] = f"Bearer {key}"
     try:
+        connection.connect()
+        heard.put(connection.sock)
         connection.request(method, path, body, head)
         with connection.getresponse() as response:
             heard.put((response.status, response.headers.get_content_type()))
             for line in response:
                 heard.put(line)
-    except (OSError, HTTPException, ValueError, AttributeError) as error:  # the last two: closed while it reads
+    except (OSError, HTTPException, ValueError) as error:  # the last one: closed while it reads
         heard.put(error)
     finally:
         connection.close()
