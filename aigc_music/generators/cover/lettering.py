@@ -90,13 +90,6 @@ class Block:
             _paragraph(self.book, line.text, line.families, line.tracking, colour).paint(canvas, 0, -line.baseline)
             canvas.restore()
 
-    def moved(self, dx: float, dy: float) -> Block:
-        """The same elsewhere."""
-        ink = Box(self.ink.left + dx, self.ink.top + dy, self.ink.right + dx, self.ink.bottom + dy)
-        return Block(
-            self.lines, tuple((x + dx, y + dy, size) for x, y, size in self.places), ink, self.letter, self.book
-        )
-
 
 def set_block(
     book: FontBook, text: str, style: Style, box: Box, align: str = "left", valign: str = "top"

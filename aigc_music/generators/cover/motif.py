@@ -42,14 +42,13 @@ class Degree(NamedTuple):
 class Motif:
     """notes: (n, 5) start, height, length, velocity in 0..1, and the pitch class above the tonic, in order of time.
     melody: (m, 5) the same of the leading part alone. hook: (k, 5) the fullest stretch of it, start and length in
-    shares of that stretch. drums: (d, 2) start, velocity. chords: never empty. energy: (b,) 0..1, one a bar. edges:
+    shares of that stretch. chords: never empty. energy: (b,) 0..1, one a bar. edges:
     where sections begin, 0..1. bright, arousal: -1..1. tonic: 0..11.
     """
 
     notes: NDArray[np.float64]
     melody: NDArray[np.float64]
     hook: NDArray[np.float64]
-    drums: NDArray[np.float64]
     chords: tuple[Degree, ...]
     energy: NDArray[np.float64]
     edges: tuple[float, ...]
@@ -94,7 +93,6 @@ def motif_of(facts: SongFacts, mood: tuple[float, float] | None) -> Motif:
     bright, arousal = mood or facts.mood
     return Motif(
         notes=_scaled(rows), melody=_scaled(lead), hook=_scaled(_hook(lead)),
-        drums=np.array([(n.tick / end, n.velocity / 127) for n in facts.notes if n.part == DRUMS]).reshape(-1, 2),
         chords=_degrees(facts, end), energy=np.maximum(facts.energy, 0.02),
         edges=tuple(section.begin / end for section in facts.sections), bright=bright, arousal=arousal,
         tonic=facts.key.tonic, minor=facts.key.is_minor,
@@ -123,7 +121,7 @@ def motif_by_chance(rng: np.random.Generator, mood: tuple[float, float] | None) 
     energy = np.clip(0.5 + 0.35 * np.sin(np.arange(16) / 16 * np.pi * 3) + rng.normal(0, 0.12, 16), 0.05, 1)
     return Motif(
         notes=_scaled(notes), melody=_scaled(melody), hook=_scaled(_hook(melody)),
-        drums=np.array([(step / 64, 0.9 if step % 4 == 0 else 0.5) for step in range(64)]), chords=chords,
+        chords=chords,
         energy=energy, edges=(0.0, 0.25, 0.5, 0.75), bright=bright, arousal=arousal, tonic=int(rng.integers(12)),
         minor=minor,
     )  # fmt: skip

@@ -62,7 +62,7 @@ def sheet(songs: Path, seed: int = 1, size: int = STORE_SIDE) -> tuple[NDArray[n
     again = 0
     for number, file in enumerate(files):
         for place in range(EACH):
-            family = list(FAMILIES)[(number % 2 * EACH + place) % len(FAMILIES)]
+            family = list(FAMILIES)[(7 * number + 5 * place) % len(FAMILIES)]  # each in another place
             for turn in range(_TRIES):
                 pixels, row = _one(file, number, family, seed + 100 * number + 10 * place + turn, size)
                 if not any(near(int(row["phash"], 16), int(other["phash"], 16)) for other in rows):

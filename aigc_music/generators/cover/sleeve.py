@@ -87,14 +87,6 @@ class Sleeve:
         """A path through (n, 2) points."""
         return skia.Path.Polygon([skia.Point(float(x), float(y)) for x, y in points], closed)
 
-    def image(self, values: NDArray[np.uint8], box: Box, smooth: bool = True) -> None:
-        """Draw (h, w, 4) values into a box, interpolated by a cubic B-spline, or in plain squares."""
-        sampling = skia.SamplingOptions(skia.CubicResampler.Mitchell()) if smooth else skia.SamplingOptions()
-        self.canvas.drawImageRect(
-            skia.Image.fromarray(np.ascontiguousarray(values), colorType=skia.kRGBA_8888_ColorType),
-            skia.Rect(*box), sampling,
-        )  # fmt: skip
-
     def say(
         self, which: str, style: Style, box: Box, align: str = "left", valign: str = "top", ink: int | None = None,
         spare: tuple[Box, ...] = (),
@@ -116,23 +108,20 @@ class Sleeve:
 
     def grain(self, amount: float) -> Iterator[str]:
         """Grain of paper and ink: noise of standard deviation `amount` (in 255ths), the same in all colours, and
-        faint clouds. Stops between bands."""
-        tile = self.rng.normal(0, amount, (_TILE, _TILE))
-        cloud = self.rng.normal(0, 0.5 * amount, (9, 9))
-        soft = _stretched(cloud, _TILE)
-        noise = np.round(tile + soft).astype(np.int16)
+        faint clouds a hundred units wide. Stops between bands."""
+        tile = self.rng.normal(0, amount, (_TILE, _TILE)).astype(np.float32)
+        knots = self.rng.normal(0, 0.5 * amount, (10, 10))
+        columns = np.stack([np.interp(np.linspace(0, 9, self.size), np.arange(10), row) for row in knots])
         repeats = -(-self.size // _TILE) + 1
         for rows in self.bands():
             across = int(self.rng.integers(_TILE))
             down = int(self.rng.integers(_TILE - _BAND + 1))
-            strip = np.tile(noise[down : down + rows.stop - rows.start], (1, repeats))[:, across : across + self.size]
+            strip = np.tile(tile[down : down + rows.stop - rows.start], (1, repeats))[:, across : across + self.size]
+            places = np.arange(rows.start, rows.stop) / self.size * 9
+            upper = np.minimum(places.astype(int), 8)
+            share = (places - upper)[:, None].astype(np.float32)
+            clouds = columns[upper].astype(np.float32) * (1 - share) + columns[upper + 1].astype(np.float32) * share
+            noise = np.rint(strip + clouds).astype(np.int16)
             part = self.pixels[rows, :, :3]
-            np.clip(part + strip[..., None], 0, 255, out=part, casting="unsafe")
+            np.clip(part + noise[..., None], 0, 255, out=part, casting="unsafe")
             yield "grain"
-
-
-def _stretched(values: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """A small square field made `size` wide, in straight lines between its points."""
-    old, new = np.linspace(0, 1, len(values)), np.linspace(0, 1, size)
-    rows = np.stack([np.interp(new, old, row) for row in values])
-    return np.stack([np.interp(new, old, column) for column in rows.T], axis=1)

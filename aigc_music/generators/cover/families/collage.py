@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from ..colour import luminance, mix, rgb
 from ..lettering import Box, Style
 from ..sleeve import MARGIN, SIDE, Sleeve
-from ..tones import smoothed, tones
+from ..tones import sampled, smoothed, tones
 
 __all__ = ["draw"]
 
-_FIELD = 160
+_FIELD = 480
 
 
 def draw(sleeve: Sleeve) -> Iterator[str]:
@@ -64,33 +64,29 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
 
 
 def _traced(field: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Fields that are positive where a layer of paper lies: darker than three quantiles, with smooth edges."""
-    across = np.linspace(0, field.shape[1] - 1, _FIELD).round().astype(int)
-    down = np.linspace(0, field.shape[0] - 1, _FIELD).round().astype(int)
-    small = smoothed(field[np.ix_(down, across)], 1.9)
-    return [level - small for level in np.quantile(small, [0.68, 0.4, 0.18])]
+    """Fields that are positive where a layer of paper lies: darker than three quantiles. Divided by their slope they
+    are distances from the edge, in pixels of a fine grid, so that every edge can be cut equally sharp."""
+    rough = smoothed(field, 0.012 * len(field))
+    axis = np.linspace(0, 1, _FIELD)
+    fine = sampled(rough, Box(0, 0, 1, 1), *np.meshgrid(axis, axis))
+    fine = smoothed(fine, 0.006 * _FIELD)
+    steep = np.hypot(*np.gradient(fine)) + 2e-4
+    return [(level - fine) / steep for level in np.quantile(fine, [0.68, 0.4, 0.18])]
 
 
 def _layer(sleeve: Sleeve, field: NDArray[np.float64], window: Box, colour: int) -> Iterator[str]:
-    """Colour where the field is positive: it is made large as a smooth field and cut there, so its edge is sharp at
+    """Colour where the field is positive. It is made large while it is smooth and cut there, so its edge is sharp at
     any size."""
-    side = round(window.width * sleeve.scale)
-    ramp = np.clip(127.5 + field * 2200, 0, 255).astype(np.uint8)
+    ramp = np.clip(127.5 + 40 * field, 0, 255).astype(np.uint8)
     small = np.dstack([np.full_like(ramp, part) for part in rgb(colour)] + [ramp])
     image = skia.Image.fromarray(np.ascontiguousarray(small), colorType=skia.kRGBA_8888_ColorType)
-    for threshold in _cut_steps(side):
-        paint = skia.Paint(AntiAlias=True, ColorFilter=threshold)
-        sleeve.canvas.drawImageRect(
-            image, skia.Rect(*window), skia.SamplingOptions(skia.CubicResampler.Mitchell()), paint
-        )
-        yield "layers"
-
-
-def _cut_steps(side: int) -> list[Any]:
-    """The colour filter that turns a soft edge of alpha into a sharp one, about a pixel wide."""
-    steep = np.clip((np.arange(256) - 127.5) * max(2.0, side / 160) + 127.5, 0, 255).astype(np.uint8)
+    per_pixel = 40 * _FIELD / (window.width * sleeve.scale)
+    cut = np.clip((np.arange(256) - 127.5) * max(1.0, 127 / per_pixel) + 127.5, 0, 255).astype(np.uint8)
     same = list(range(256))
-    return [skia.TableColorFilter.MakeARGB(steep.tolist(), same, same, same)]
+    paint = skia.Paint(AntiAlias=True, ColorFilter=skia.TableColorFilter.MakeARGB(cut.tolist(), same, same, same))
+    sampling = skia.SamplingOptions(skia.CubicResampler.Mitchell())
+    sleeve.canvas.drawImageRect(image, skia.Rect(*window), sampling, paint)
+    yield "layers"
 
 
 def _paper(sleeve: Sleeve, path: Any, colour: int) -> None:

@@ -55,33 +55,39 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
 
 
 def _lines(sleeve: Sleeve, plate: Box) -> Iterator[str]:
-    """Each line a thin shape, thicker in the shade. A sun is left free, its lines in an accent."""
-    palette, motif = sleeve.palette, sleeve.motif
+    """Each line a thin shape, thicker in the shade. Inside the sun the lines are full and in an accent."""
+    palette, motif, canvas = sleeve.palette, sleeve.motif, sleeve.canvas
     count = 86
     slant = float(sleeve.rng.uniform(-0.25, 0.25))
-    sun = (
+    x = np.linspace(-0.05, 1.05, _POINTS)
+    px = plate.left + x * plate.width
+    step = 1.25 / count
+    ink, full = skia.Path(), skia.Path()
+    for index in range(count):
+        y = np.full(_POINTS, -0.12 + index * step) + slant * (x - 0.5) * 0.3
+        lift, slope = _relief(motif.hook, x, y)
+        py = plate.top + (y - 0.085 * lift) * plate.height
+        shade = np.clip(0.42 + 0.55 * slope + 0.1 * (y - 0.4), 0.07, 0.93)
+        for path, share in ((ink, shade), (full, np.full(_POINTS, 0.86))):
+            half = 0.5 * share * step * plate.height
+            outline = np.concatenate([np.column_stack([px, py - half]), np.column_stack([px, py + half])[::-1]])
+            path.addPath(sleeve.polygon(outline))
+        if index % 12 == 11:
+            yield "lines"
+    sun = skia.Path.Circle(
         plate.left + plate.width * (0.25 + 0.5 * motif.tonic / 11),
         plate.top + 0.3 * plate.height,
         0.13 * plate.height,
     )
-    x = np.linspace(-0.05, 1.05, _POINTS)
-    step = 1.25 / count
-    for index in range(count):
-        y = np.full(_POINTS, -0.12 + index * step) + slant * (x - 0.5) * 0.3
-        lift, slope = _relief(motif.hook, x, y)
-        shade = np.clip(0.42 + 0.55 * slope + 0.1 * (y - 0.4), 0.07, 0.93)
-        px = plate.left + x * plate.width
-        py = plate.top + (y - 0.085 * lift) * plate.height
-        disc = np.hypot(px - sun[0], py - sun[1]) < sun[2]
-        shade = np.where(disc, 0.9, shade)
-        half = 0.5 * shade * step * plate.height
-        for part, colour in ((~disc, palette.ink), (disc, palette.accents[0])):
-            for begin, end in _runs(part):
-                upper = np.column_stack([px[begin:end], py[begin:end] - half[begin:end]])
-                lower = np.column_stack([px[begin:end], py[begin:end] + half[begin:end]])[::-1]
-                sleeve.canvas.drawPath(sleeve.polygon(np.concatenate([upper, lower])), sleeve.paint(colour))
-        if index % 12 == 11:
-            yield "lines"
+    for path, colour, where in (
+        (ink, palette.ink, skia.ClipOp.kDifference),
+        (full, palette.accents[0], skia.ClipOp.kIntersect),
+    ):
+        canvas.save()
+        canvas.clipPath(sun, where, True)
+        canvas.drawPath(path, sleeve.paint(colour))
+        canvas.restore()
+        yield "lines"
 
 
 def _relief(
@@ -95,13 +101,3 @@ def _relief(
     hills = hook[:, 3][:, None] * np.exp(-0.5 * (dx**2 + dy**2))
     slope = (hills * (dx + 1.2 * dy)).sum(axis=0)
     return np.tanh(hills.sum(axis=0)), np.tanh(1.3 * slope)
-
-
-def _runs(part: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """(begin, end) of stretches that are true, one point longer so that neighbours touch."""
-    steps = np.flatnonzero(np.diff(np.concatenate([[0], part.astype(np.int8), [0]])))
-    return [
-        (int(begin), min(int(end) + 1, len(part)))
-        for begin, end in steps.reshape(-1, 2)
-        if min(int(end) + 1, len(part)) - begin > 1
-    ]

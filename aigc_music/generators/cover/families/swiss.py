@@ -47,9 +47,12 @@ def _bars(sleeve: Sleeve, area: Box) -> Iterator[str]:
 def _quarters(sleeve: Sleeve, area: Box) -> Iterator[str]:
     """A module a note: quarter discs that turn with the direction of the tune."""
     hook, palette = sleeve.motif.hook, sleeve.palette
-    columns = 4 if area.height > 590 else 5 if area.height > 420 else 6
-    side = (SIDE - 2 * MARGIN) / columns
-    rows = max(1, int((SIDE - MARGIN - area.top + 8) / side))
+    width, height = SIDE - 2 * MARGIN, SIDE - MARGIN - area.top
+    columns = max(
+        (4, 5, 6), key=lambda count: int((height + 20) / width * count) / count
+    )  # what fills the height best
+    side = width / columns
+    rows = max(1, int((height + 20) / side))
     top = SIDE - MARGIN - rows * side
     for place in range(rows * columns):
         note, after = hook[place % len(hook)], hook[(place + 1) % len(hook)]
