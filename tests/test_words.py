@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from itertools import pairwise
@@ -17,18 +18,20 @@ from aigc_music.core.notes import Note, Score, Track
 from aigc_music.engine.job import JobContext
 from aigc_music.engine.requests import TextRequest
 from aigc_music.generators.facts import facts_of
-from aigc_music.generators.words import builtin, sounds
+from aigc_music.generators.words import builtin, sounds, spoken
 from aigc_music.generators.words.builtin import BuiltinLyrics, BuiltinWords
 from aigc_music.generators.words.decode import Poet, Rhyme, Wishes
 from aigc_music.generators.words.grammar import BANNED, NEVER_LAST
+from aigc_music.generators.words.lexicon import lexicon_of
 from aigc_music.generators.words.measure import Dictionary, measure, real_quatrains, real_songs
 from aigc_music.generators.words.melody import melody_lines, template_of
 from aigc_music.generators.words.scorer import problems, score
-from aigc_music.generators.words.sheet import lyrics_text
+from aigc_music.generators.words.sheet import joined, lyrics_text, title_from
 from aigc_music.generators.words.template import LineSpec, Slot, Template
 from models.words.language.model import LanguageModel
 from models.words.language.originality import build
 from models.words.language.tiny import tiny_model
+from models.words.speech.english import pronounce
 
 _WORDS = (
     "night light bright sight day way say play stay heart part start sea free tree me see home alone stone moon soon"
@@ -231,6 +234,29 @@ def test_chinese_lines_keep_their_length_and_rhyme(tiny: Callable[[str], Languag
     assert all(len(word.syllables) == 1 and not word.spaced for line in timed for word in line.words)
 
 
+def test_old_words_and_rare_characters_are_left_out_if_modern() -> None:
+    for language, words, gone in (("en", ["thee", "o'er", "you", "night"], 2), ("zh", ["春", "𫛸", "鴂", "花"], 2)):
+        model = tiny_model(words, language)
+        used = [int((lexicon_of(model, modern).syllables > 0).sum()) for modern in (False, True)]
+        assert used == [4, 4 - gone]
+
+
+def test_kept_readings_are_those_of_the_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_model(WORDS[:20])
+    assert spoken.readings(model) == {}
+    spoken.write(model, tmp_path / "spoken.json")
+    monkeypatch.setattr(spoken, "_kept", lambda: json.loads((tmp_path / "spoken.json").read_text()))
+    assert spoken.readings(model) == {word: pronounce(word) for word in WORDS[:20]}
+    assert spoken.readings(tiny_model(WORDS[:20], seed=1)) and not spoken.readings(tiny_model(WORDS[:19]))
+
+
+def test_the_shipped_readings_are_up_to_date() -> None:
+    model = LanguageModel.load("words-en")
+    kept = spoken.readings(model)
+    assert len(kept) > 9000
+    assert all(kept[word] == pronounce(word) for word in model.words[20:2000:199])
+
+
 # ---- the scorer and the sheet
 
 
@@ -272,6 +298,18 @@ def test_a_line_that_does_not_fit_still_has_times() -> None:
         line = next(iter(lyrics_text(timed_template, [text], "x").timed or ()))
         assert line.text == text and line.start_s == 0 and line.end_s == 7
         assert all(a.end_s <= b.start_s + 1e-9 for a, b in pairwise(line.syllables))
+
+
+def test_titles_are_whole_phrases() -> None:
+    template = Template((LineSpec((Slot(0.5),), "verse"), LineSpec((Slot(0.5),), "chorus")))
+    for line, title in {
+        "And all our voices we sing": "All our voices we sing",
+        "Birds are whispering beneath the trees": "Whispering beneath the trees",
+        "The light of the": "The light",
+        "Of the": "Of the",
+    }.items():
+        assert title_from(template, ["Something else", line]) == title
+    assert joined("To day is any thing but to nights") == "Today is anything but to nights"
 
 
 def test_an_unknown_tune_names_near_ones() -> None:

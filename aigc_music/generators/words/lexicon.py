@@ -55,7 +55,8 @@ class Lexicon:
 
 @lru_cache(maxsize=8)
 def lexicon_of(model: LanguageModel, modern: bool) -> Lexicon:
-    """The lexicon of a model's words. modern: without words of old verse and dialect."""
+    """The lexicon of a model's words. modern: without words of old verse and dialect, and without rare
+    characters."""
     size = len(model.words)
     syllables = np.zeros(size, np.int64)
     stress = np.zeros((size, LONGEST), np.int8)
@@ -68,7 +69,9 @@ def lexicon_of(model: LanguageModel, modern: bool) -> Lexicon:
     sounding: list[str] = [""] * size
     known = readings(model) if model.language == "en" else {}
     for token, word in enumerate(model.words):
-        if word in SPECIALS or word in BANNED or (modern and model.old[token]) or _is_letter(word):
+        if word in SPECIALS or word in BANNED or _is_letter(word):
+            continue
+        if modern and (model.old[token] or (model.language == "zh" and not _is_common(word))):
             continue
         sound = sounds.sound_of(word, known[word]) if word in known else sounds.sound(word, model.language)
         if sound is None or len(sound.stress) > LONGEST or sound.other:
@@ -104,6 +107,14 @@ def _numbered(keys: list[str]) -> NDArray[np.int64]:
 
 def _is_letter(word: str) -> bool:
     return len(word) == 1 and word.isascii() and word not in "aio"
+
+
+def _is_common(character: str) -> bool:
+    """Whether a Chinese character is one of the 6763 of GB 2312, which every font has."""
+    try:
+        return bool(character.encode("gb2312"))
+    except UnicodeEncodeError:
+        return False
 
 
 def _reach(syllables: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ Threads: any. Realtime-safe: no.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from functools import cache
 from pathlib import Path
@@ -58,7 +59,8 @@ def _kept() -> dict[str, Any]:
 def _key(model: LanguageModel) -> dict[str, str]:
     """What the readings depend on."""
     reader = json.loads((SHIPPED / "card.json").read_text("utf-8")) if (SHIPPED / "card.json").exists() else {}
-    return {"words": str(model.card.get("words_sha256")), "reader": str(reader.get("sha256"))}
+    words = hashlib.sha256(" ".join(model.words).encode()).hexdigest()
+    return {"words": words, "reader": str(reader.get("sha256"))}
 
 
 if __name__ == "__main__":
