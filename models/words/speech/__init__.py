@@ -1,3 +1,4 @@
-"""How words sound: English read from its spelling, Chinese from pypinyin; syllables, stress, rhyme. Nothing is imported
-here: see english, chinese and rhyme.
+"""How words sound: English read from its spelling, Chinese by pypinyin; syllables, stress, rhyme.
+
+Nothing is imported here: see english, chinese and rhyme.
 """

@@ -10,11 +10,18 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
-from aigc_music.core.errors import UsageError
+from .reader import shipped
+from .spelling import Part, parts_of
+from .syllables import cuts
 
 __all__ = ["Pronunciation", "count", "pronounce", "split", "words_of"]
+
+CACHED = 65_536  # words
+
+_WORD = re.compile(r"(?:['’‘ʼ]*[^\W_][\u0300-\u036f]*)+(?:[-‐‑](?:['’‘ʼ]*[^\W_][\u0300-\u036f]*)+)*['’ʼ]?|&")
 
 
 class Pronunciation(NamedTuple):
@@ -48,46 +55,44 @@ class Pronunciation(NamedTuple):
     @property
     def _vowel(self) -> int:
         vowels = [at for at, phone in enumerate(self.phones) if phone[-1].isdigit()]
-        stressed = [at for at in vowels if self.phones[at][-1] != "0"]
-        return (stressed or vowels)[-1]
-
-
-_WORD = re.compile(r"['’]?\w+(?:['’\-]\w+)*['’]?")
-_GROUP = re.compile(r"[aeiouy]+")
+        return next((at for at in reversed(vowels) if self.phones[at][-1] != "0"), vowels[-1])
 
 
 def pronounce(word: str) -> Pronunciation:
-    """How a word sounds. UsageError where it holds no letter or digit, or a letter that is not Latin."""
-    return _pronounce(word.lower())
+    """How a word sounds; the parts of a compound, figures and initials one after the other.
 
-
-@lru_cache(65536)
-def _pronounce(word: str) -> Pronunciation:  # until the network is trained: letters for phones, a vowel per group
-    plain = re.sub(r"[^a-z]", "", word)
-    if not plain:
-        raise UsageError(f"nothing to pronounce in {word!r}: give a word of Latin letters")
-    if plain.endswith("e") and len(_GROUP.findall(plain)) > 1:
-        plain = plain[:-1]
-    phones: list[str] = []
-    for part in re.findall(r"[aeiouy]+|[^aeiouy]", plain):
-        phones.append(f"{part.upper()}{0 if any(p[-1].isdigit() for p in phones) else 1}" if _GROUP.match(part)
-                      else part.upper())  # fmt: skip
-    return Pronunciation(tuple(phones) if _GROUP.search(plain) else (*phones, "AH1"))
+    Each spoken word has one primary stress, but the article a. UsageError where there is neither a letter nor a
+    figure, or a letter that is not Latin.
+    """
+    return Pronunciation(tuple(phone for _, chunks in _spoken(word) for chunk in chunks for phone in chunk))
 
 
 def words_of(line: str) -> list[str]:
-    """The words of a line as written, without the punctuation around them."""
+    """The words of a line as written, without the punctuation around them; apostrophes and hyphens inside stay."""
     return [match.group() for match in _WORD.finditer(line)]
 
 
 def count(text: str) -> int:
-    """Syllables of a line."""
+    """Syllables of a line. UsageError for letters that are not Latin."""
     return sum(pronounce(word).syllables for word in words_of(text))
 
 
 def split(word: str) -> tuple[str, ...]:
-    """A word's spelling cut into as many parts as it has syllables; joined they are the word, sign for sign."""
-    wanted = pronounce(word).syllables
-    cuts = [match.start() for match in _GROUP.finditer(word.lower())][1:wanted]
-    edges = [0, *[max(cut - 1, 1) for cut in cuts], len(word)]
-    return tuple(word[a:b] for a, b in zip(edges, edges[1:]))
+    """A word's spelling cut into as many parts as it has syllables; joined they are the word, sign for sign.
+
+    Where a figure has more syllables than signs (7, 1999) the last parts are empty. UsageError as `pronounce`.
+    """
+    begins: list[int] = []
+    for part, chunks in _spoken(word):
+        owners = (*part.owners, part.owners[-1] + 1)
+        begins += [owners[0], *(owners[cut] for cut in cuts(part.letters, chunks))]
+    begins[0] = 0
+    for at in range(1, len(begins)):  # a sign or more for each, as far as they go
+        begins[at] = min(max(begins[at], begins[at - 1] + 1), max(len(word) - len(begins) + at, at), len(word))
+    return tuple(word[a:b] for a, b in pairwise([*begins, len(word)]))
+
+
+@lru_cache(CACHED)
+def _spoken(word: str) -> tuple[tuple[Part, tuple[tuple[str, ...], ...]], ...]:
+    """The spoken words of a written one, with the phones of each letter."""
+    return tuple((part, part.named or tuple(shipped().read(part.letters))) for part in parts_of(word))
