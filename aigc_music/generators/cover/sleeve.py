@@ -87,6 +87,12 @@ class Sleeve:
         """A path through (n, 2) points."""
         return skia.Path.Polygon([skia.Point(float(x), float(y)) for x, y in points], closed)
 
+    def image(self, values: NDArray[np.uint8], box: Box) -> None:
+        """Draw (h, w, 4) values into a box, smoothly between its pixels (Mitchell's cubic)."""
+        sampling = skia.SamplingOptions(skia.CubicResampler.Mitchell())
+        image = skia.Image.fromarray(np.ascontiguousarray(values), colorType=skia.kRGBA_8888_ColorType)
+        self.canvas.drawImageRect(image, skia.Rect(*box), sampling)
+
     def say(
         self, which: str, style: Style, box: Box, align: str = "left", valign: str = "top", ink: int | None = None,
         spare: tuple[Box, ...] = (),

@@ -74,11 +74,8 @@ def _lines(sleeve: Sleeve, plate: Box) -> Iterator[str]:
             path.addPath(sleeve.polygon(outline))
         if index % 12 == 11:
             yield "lines"
-    sun = skia.Path.Circle(
-        plate.left + plate.width * (0.25 + 0.5 * motif.tonic / 11),
-        plate.top + 0.3 * plate.height,
-        0.13 * plate.height,
-    )
+    east = plate.left + plate.width * (0.25 + 0.5 * motif.tonic / 11)
+    sun = skia.Path.Circle(east, plate.top + 0.3 * plate.height, 0.13 * plate.height)
     for path, colour, where in (
         (ink, palette.ink, skia.ClipOp.kDifference),
         (full, palette.accents[0], skia.ClipOp.kIntersect),

@@ -48,9 +48,7 @@ def _quarters(sleeve: Sleeve, area: Box) -> Iterator[str]:
     """A module a note: quarter discs that turn with the direction of the tune."""
     hook, palette = sleeve.motif.hook, sleeve.palette
     width, height = SIDE - 2 * MARGIN, SIDE - MARGIN - area.top
-    columns = max(
-        (4, 5, 6), key=lambda count: int((height + 20) / width * count) / count
-    )  # what fills the height best
+    columns = max((4, 5, 6), key=lambda count: int((height + 20) / width * count) / count)  # the fullest
     side = width / columns
     rows = max(1, int((height + 20) / side))
     top = SIDE - MARGIN - rows * side
