@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 
 from .dataset import CLASSES, PictureSet
 from .distance import hashes, nearest, sliced_wasserstein, thumbnails
-from .sample import Painter
+from .sample import TRUNCATION, Painter
 
 __all__ = ["copying", "evaluate", "likeness", "variety"]
 
 PAINTED = 300  # pictures for the figures of copying and variety
-TRUNCATION = 0.8  # as pictures are painted unless told otherwise
 NEAR = 0.05  # the share of real unseen pictures that counts as "unusually near" to a training picture
 FEW = 5  # classes with fewer unseen pictures get no floor
 

@@ -17,9 +17,10 @@ from aigc_music.core.errors import ModelError, UsageError, choose
 
 from .onnx_folder import ZOO, open_network
 
-__all__ = ["KIND", "Painter", "to_bytes"]
+__all__ = ["KIND", "TRUNCATION", "Painter", "to_bytes"]
 
 KIND = "pictures"
+TRUNCATION = 1.0  # how far from the middle of a class, unless told otherwise
 
 
 class Painter:
@@ -52,7 +53,7 @@ class Painter:
         classes: Sequence[str],
         seed: int | None = None,
         latents: NDArray[np.float32] | None = None,
-        truncation: float = 0.8,
+        truncation: float = TRUNCATION,
     ) -> NDArray[np.uint8]:
         """One picture for each name in `classes`: (n, size, size, 3) bytes, RGB.
 
