@@ -28,6 +28,7 @@ from aigc_music.core.errors import MissingExtraError, ModelError, UsageError
 from aigc_music.core.notes import Note, Score, Track
 from aigc_music.engine.job import Cancelled, JobContext
 from aigc_music.engine.requests import TextRequest
+from aigc_music.generators.words import chat, hub
 from aigc_music.generators.words.asked import ROUNDS
 from aigc_music.generators.words.hub import TransformersWords
 from aigc_music.generators.words.kinds import BuiltinKinds, complaints, schema
@@ -159,6 +160,17 @@ def test_nonsense_ends_in_lines_of_our_own(answer: str) -> None:
     assert by.count("builtin") >= 3 and generator.quality()["lines_by_builtin"] == by.count("builtin")
     assert len(calls) == ROUNDS + 1
     assert len({row["text"] for row in text.document["lines"]}) == 4
+
+
+def test_english_of_a_server_and_of_our_own_in_one_song() -> None:
+    verse = {1: "The lights are low along the bay", 3: "A boat is turning on its way"}
+    with fake(lambda peer, body: peer.tell(candidates(verse))) as (url, _):
+        generator = lyrics(url, language="en", theme="harbour", syllables=8, scheme="ABAB")
+        text = generator.generate(JobContext(5))
+    holds(generator, text.document)
+    rows = text.document["lines"]
+    assert [row["by"] for row in rows] == ["server", "builtin", "server", "builtin"]
+    assert [rows[0]["text"], rows[2]["text"]] == list(verse.values())
 
 
 def test_schemas_are_left_out_where_they_are_refused() -> None:
@@ -340,7 +352,8 @@ def test_a_model_with_words_writes_lines_that_fit(characters: Path) -> None:
     assert material.role == "model" and material.sha256 is not None and len(material.sha256) == 64
 
 
-def test_a_model_of_bytes_is_held_by_our_own_lines(nothing_but_bytes: Path) -> None:
+def test_a_model_of_bytes_is_held_by_our_own_lines(nothing_but_bytes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(hub.LENGTHS, "lyrics", 40)
     generator = by_model(nothing_but_bytes, lines=2, scheme="AA")
     text = generator.generate(JobContext(5))
     holds(generator, text.document)
@@ -417,7 +430,10 @@ def served(nothing_but_bytes: Path, tmp_path_factory: pytest.TempPathFactory) ->
         server.wait(20)
 
 
-def test_a_real_server_is_held_to_the_template(served: str, nothing_but_bytes: Path) -> None:
+def test_a_real_server_is_held_to_the_template(
+    served: str, nothing_but_bytes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat, "MOST_TOKENS", 40)
     generator = lyrics(served, model=str(nothing_but_bytes), lines=2, scheme="AA", timeout_s=120.0)
     text = generator.generate(JobContext(5))
     holds(generator, text.document)

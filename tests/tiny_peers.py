@@ -12,13 +12,15 @@ CHAT = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}
 
 
 def tiny_llama(folder: Path, words: Sequence[str] = ()) -> Path:
-    """A chat model of about 100 thousand weights. words: tokens of whole words; without any, tokens are bytes."""
+    """A chat model of about 100 thousand weights. words: tokens of whole words, with a space in front where they are
+    written so; without any, tokens are bytes."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokens = ["<unk>", "</s>", *letters, *(f"Ġ{word}" for word in words)]
+    whole = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokens = ["<unk>", "</s>", *letters, *(whole.pre_tokenize_str(word)[0][0] for word in words)]
     vocabulary = {token: number for number, token in enumerate(dict.fromkeys(tokens))}
     # every word is reached by a chain of merges in real tokenizers; here the model is never asked to read well
     tokenizer = Tokenizer(models.BPE(vocabulary, [], unk_token="<unk>"))

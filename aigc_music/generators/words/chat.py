@@ -30,6 +30,7 @@ __all__ = ["KEY", "ChatServer"]
 KEY = "AIGC_MUSIC_API_KEY"
 POLL_S = 0.1
 MOST_BYTES = 4_000_000
+MOST_TOKENS = 4000  # of an answer, thoughts with it: a model that never ends is stopped there
 SHOWN = 200  # characters of a server's own words
 START = (
     "start one, such as 'ollama serve', LM Studio's server, 'llama-server -m MODEL.gguf' or 'vllm serve MODEL', "
@@ -63,6 +64,7 @@ class ChatServer:
         """The answer's text. ModelError, with the next step, for a server that is dead, late or unwilling."""
         body: dict[str, Any] = {
             "model": model, "messages": list(messages), "stream": True, "seed": seed, "temperature": temperature,
+            "max_tokens": MOST_TOKENS,
         }  # fmt: skip
         if self._schemas:
             wanted = {"name": "answer", "schema": schema}
