@@ -84,7 +84,7 @@ def test_a_transparent_png_lies_on_white(tmp_path: Path) -> None:
 def test_wrong_values_are_usage_errors() -> None:
     with pytest.raises(UsageError, match="uint8"):
         picture_bytes(np.zeros((4, 4), np.uint8), ".png")
-    with pytest.raises(UsageError, match="choose .jpg or .png"):
+    with pytest.raises(UsageError, match=r"choose \.jpg or \.png"):
         picture_bytes(picture(), ".gif")
     with pytest.raises(UsageError, match="quality 100"):
         picture_bytes(picture(), ".jpg", quality=100)

@@ -212,7 +212,7 @@ def provenance_of(data: bytes) -> str:
 
 def xmp_packet(title: str, creator: str, digital_source_type: str, provenance_json: str = "") -> str:
     """An XMP packet. digital_source_type: a term of the IPTC vocabulary as its address, such as
-    http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia. provenance_json: kept as it is, '' for none.
+    http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia. provenance_json: kept as it is, or ''.
 
     Raises UsageError for another digital_source_type.
     """

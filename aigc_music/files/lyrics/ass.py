@@ -57,7 +57,7 @@ def parse(text: str) -> TimedLyrics:
     facts: dict[str, str] = {}
     repairs = Repairs()
     lines: list[Line] = []
-    fields = _FIELDS
+    fields: tuple[str, ...] = _FIELDS
     part = ""
     for number, row in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
         key, colon, value = row.partition(":")

@@ -30,9 +30,9 @@ from xml.etree.ElementTree import Element
 from ...core.errors import FileError
 from ...core.lyrics import Line, Syllable, TimedLyrics, Word
 from ...core.time import BPM_MAX, BPM_MIN
+from ..safe_xml import local_name, parse_xml
 from .midi import lines_of
 from .musicxml_writer import render
-from ..safe_xml import local_name, parse_xml
 from .shape import clean, is_in_brackets, known_section, needs_no_space, ordered
 
 __all__ = ["parse", "render"]
@@ -163,7 +163,7 @@ def _read_direction(element: Element, bar: _Bar, now: Fraction, divisions: Fract
     if sound is not None:
         tempo = _positive(sound.get("tempo"))
         if tempo:
-            bar.tempos[now] = float(min(max(tempo, BPM_MIN), BPM_MAX))
+            bar.tempos[now] = min(max(float(tempo), BPM_MIN), BPM_MAX)
         bar.jumps = bar.jumps or any(sound.get(jump) for jump in _JUMPS)
     metronome = element.find("direction-type/metronome")
     if metronome is not None and now not in bar.tempos:

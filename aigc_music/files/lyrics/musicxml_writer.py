@@ -1,8 +1,8 @@
 """Writing a MusicXML score: the melody of one Track with words under its notes.
 
 Each syllable goes to the note that begins nearest to it, in order; a second syllable for one note joins the first by
-an elision, as singers write it. Notes are cut at bar lines and into lengths that have a sign, tied together; a rest of
-ticks without a sign keeps its exact duration and gets no <type>. Of notes that overlap the earlier is cut. Lines end
+an elision, as singers write it. Notes are cut at bar lines and into lengths that have a sign, tied; a rest of ticks
+without a sign keeps its exact duration and gets no <type>. Of notes that overlap the earlier is cut. Lines end
 with <end-line/>, sections with <end-paragraph/>, and their names are rehearsal marks.
 
 Without a melody the words stand on one reciting tone, a note for each syllable, at 125 bpm: there a tick is a

@@ -15,8 +15,8 @@ import zlib
 
 from ...core.errors import FileError
 from ...core.lyrics import TimedLyrics
-from . import musicxml
 from ..safe_xml import MAX_XML_BYTES, local_name, parse_xml
+from . import musicxml
 
 __all__ = ["parse", "render", "zipped"]
 

@@ -37,8 +37,8 @@ def parse(text: str) -> TimedLyrics:
     if document.get("version") != VERSION:
         raise FileError(f"version {document.get('version')!r:.20} of the lyrics format: this program reads {VERSION}")
     lines = tuple(_line(line, number) for number, line in enumerate(_list(document, "lines", "the file"), 1))
-    facts = {name: _text(document, name, "the file") for name in _FACTS}
-    return ordered(TimedLyrics(lines, **facts))
+    title, artist, album, language = (_text(document, name, "the file") for name in _FACTS)
+    return ordered(TimedLyrics(lines, title, artist, album, language))
 
 
 def _line(line: Any, number: int) -> Line:

@@ -1,8 +1,8 @@
 """What music services refuse in the text of lyrics: a check, in words, of each line.
 
 The rules are those on which the guidelines of Apple Music, Musixmatch and LyricFind agree: the words as they are
-sung, every repetition written out, in the script of the language, a capital at the start of a line, no full stop or comma
-at its end, background voices in round brackets, and nothing that is not sung (section names, addresses, "x4").
+sung, every repetition written out, in the script of the language, a capital at the start of a line, no full stop or
+comma at its end, background voices in round brackets, and nothing that is not sung (section names, addresses, "x4").
 
 Source: the public lyric guidelines of Apple Music and Musixmatch, and the merged ones of the Jam-ALT benchmark.
 Threads: any. Realtime-safe: no.

@@ -173,8 +173,14 @@ def ordered(lyrics: TimedLyrics) -> TimedLyrics:
     lines = [line for each in lyrics for line in _ordered(each)]
     if any(after.start_s < before.start_s for before, after in zip(lines, lines[1:], strict=False)):
         lines.sort(key=lambda line: line.start_s)
-    facts = {name: clean(getattr(lyrics, name)) for name in ("title", "artist", "album", "language")}
-    return replace(lyrics, lines=tuple(lines), **facts)
+    return TimedLyrics(
+        tuple(lines),
+        clean(lyrics.title),
+        clean(lyrics.artist),
+        clean(lyrics.album),
+        clean(lyrics.language),
+        lyrics.repairs,
+    )
 
 
 def _ordered(line: Line) -> Iterator[Line]:

@@ -2,7 +2,7 @@
 
 The dialect: `itunes:timing` Word or Line on <tt>, a <div itunes:song-part> a section, a <p> a line with the agent v1
 and a key, a <span> a syllable; syllables of one word touch, a space parts words. So white space carries meaning and
-is never added for looks. Background voices are a <span ttm:role="x-bg"> in the <p> of the lead line before them. Times
+is never added for looks. Background voices are a <span ttm:role="x-bg"> in the <p> of the lead line before. Times
 count from the beginning of the song, in milliseconds. Translations and romanisations are skipped when read.
 
 Plain TTML: times of an element count from the beginning of the one around it (parallel containers; sequential ones
