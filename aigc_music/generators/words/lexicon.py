@@ -73,11 +73,16 @@ def lexicon_of(model: LanguageModel, modern: bool) -> Lexicon:
             continue
         if modern and (model.old[token] or (model.language == "zh" and not _is_common(word))):
             continue
-        sound = sounds.sound_of(word, known[word]) if word in known else sounds.sound(word, model.language)
+        reading = known.get(word)
+        if reading is not None:
+            sound = sounds.sound_of(word, reading.spoken)
+        else:
+            sound = None if word in known else sounds.sound(word, model.language)
         if sound is None or len(sound.stress) > LONGEST or sound.other:
             continue
         syllables[token] = len(sound.stress)
-        rhymes[token], sounding[token] = sound.rhyme, f"{sound.onset}/{sound.rhyme}"
+        if reading is None or reading.rhymes:
+            rhymes[token], sounding[token] = sound.rhyme, f"{sound.onset}/{sound.rhyme}"
         if model.language == "zh":
             content[token] = True
             level[token], height[token] = sound.level, sound.height

@@ -19,9 +19,7 @@ from .template import LineSpec, Slot, Template
 __all__ = ["joined", "lyrics_text", "title_from"]
 
 TAGS = {"en": "en", "zh": "zh-Hans"}
-PARTED = re.compile(
-    r"\b(?:to (?:day|night|morrow)|(?:any|every|some) (?:thing|body)|no body|good bye)\b", re.IGNORECASE
-)
+PARTED = re.compile(rf"\b(?:{'|'.join(' '.join(parts) for parts in sounds.JOINED.values())})\b", re.IGNORECASE)
 TITLE_STARTS = frozenset({"the", "a", "my", "your", "our", "every", "all", "no", "i", "we", "you"})
 TITLE_WORDS, TITLE_CHARACTERS = 5, 7  # of a title at the most
 NAMES_ZH = {"verse": "主歌", "chorus": "副歌", "bridge": "桥段", "intro": "前奏", "outro": "尾声"}

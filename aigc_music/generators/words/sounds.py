@@ -16,13 +16,19 @@ from models.words.speech import rhyme as rhymes_en
 from .grammar import is_content
 
 __all__ = [
-    "HEIGHT", "Sound", "is_light", "last", "pieces", "rhyme", "sound", "sound_of", "stresses", "syllables",
+    "HEIGHT", "JOINED", "Sound", "is_light", "last", "pieces", "rhyme", "sound", "sound_of", "stresses", "syllables",
     "tones", "words",
 ]  # fmt: skip
 
 HEIGHT: dict[int, float] = {1: 5.0, 2: 4.0, 3: 1.5, 4: 3.5, 5: 3.0}
 """Mean height of the Mandarin tones on Chao's scale of 1..5; tone 5 is the neutral one."""
 
+_PARTED = (
+    "to day", "to night", "to morrow", "any thing", "any body", "every thing", "every body", "some thing",
+    "some body", "no body", "good bye",
+)  # fmt: skip
+JOINED: dict[str, tuple[str, ...]] = {pair.replace(" ", ""): tuple(pair.split()) for pair in _PARTED}
+"""Words that old books part, as our models do: they are spelt in one, and sound like their parts."""
 
 GLIDING = frozenset({"AY", "AW", "OY"})
 """Vowels that make another syllable, or none, before an R."""
@@ -52,23 +58,29 @@ def sound(word: str, language: str) -> Sound | None:
     if language == "zh":
         return _character(word)
     try:
-        return sound_of(word, english.pronounce(word))
+        return sound_of(word, spoken(word))
     except UsageError:
         return None
 
 
-def sound_of(word: str, spoken: english.Pronunciation) -> Sound:
+def spoken(word: str) -> english.Pronunciation:
+    """How an English word in lower case is pronounced. UsageError where it is none."""
+    parts = JOINED.get(word, (word,))
+    return english.Pronunciation(tuple(phone for part in parts for phone in english.pronounce(part).phones))
+
+
+def sound_of(word: str, said: english.Pronunciation) -> Sound:
     """The sound of an English word in lower case that is pronounced like this."""
-    stress = tuple(int(digit > 0) for digit in spoken.stress)
+    stress = tuple(int(digit > 0) for digit in said.stress)
     if len(stress) == 1:
         stress = (int(is_content(word)),)
     other = 0
-    for phone, following, after in zip(spoken.phones, spoken.phones[1:], (*spoken.phones[2:], ""), strict=False):
+    for phone, following, after in zip(said.phones, said.phones[1:], (*said.phones[2:], ""), strict=False):
         if phone.rstrip("012") in GLIDING and following.startswith("ER"):
             other = len(stress) - 1
         elif phone.rstrip("012") in GLIDING and following == "R" and not after[-1:].isdigit():
             other = len(stress) + 1
-    return Sound(stress, " ".join(spoken.rhyme), " ".join(spoken.onset), other)
+    return Sound(stress, " ".join(said.rhyme), " ".join(said.onset), other)
 
 
 def _character(character: str) -> Sound | None:
@@ -122,7 +134,7 @@ def rhyme(a: str, b: str, language: str) -> bool:
         return False
     if language == "zh":
         return one.rhyme == other.rhyme and a != b
-    return rhymes_en.rhymes(english.pronounce(a), english.pronounce(b))
+    return rhymes_en.rhymes(spoken(a), spoken(b))
 
 
 def pieces(word: str) -> list[str]:
