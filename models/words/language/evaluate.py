@@ -115,7 +115,7 @@ def _samples(model: LanguageModel, name: str) -> dict[str, Any]:
     return {
         "samples": SAMPLES, "lines_per_sample": LINES,
         "longest_copied_median": float(np.median(longest)), "longest_copied_most": max(longest),
-        "old_words_share": round(old / words, 4),
+        **({"old_words_share": round(old / words, 4)} if model.language == "en" else {}),
     }  # fmt: skip
 
 

@@ -26,8 +26,8 @@ __all__ = ["ship"]
 LICENCE = "Apache-2.0"
 LIMITS = {
     "en": [
-        "Learnt from verse of 1800 to about 1930: much of its wording is old, and words of today (phone, radio, "
-        "highway) are rare or missing.",
+        "Learnt from verse of authors born 1800 to 1900 and from older hymns, ballads and rhymes: much of its wording "
+        "is old, and words of today (phone, radio, highway) are rare or missing.",
         "A small model: it follows grammar over a few words and the theme by its words, not by sense; it does not "
         "tell a story.",
         "Old views on peoples, sexes and war stand in its texts; some names that hurt are barred, views are not.",
