@@ -11,7 +11,7 @@ together of several texts with `gram` - 1 words in common look like one copy.
 
 The index is a Bloom filter (Bloom 1970) of 64-bit hashes: no words can be read from it. It never misses; it holds an
 unseen gram to be copied with the chance of `false_positive` (2 to 4 in a hundred), so one gram proves little. A run
-of LIMIT words is wrong about once in a million in English (4 grams), once in forty thousand in Chinese (3 grams).
+of LIMIT words is wrong about once in a million in English (4 grams), once in fifty thousand in Chinese (3 grams).
 
 Threads: any. Realtime-safe: no.
 """

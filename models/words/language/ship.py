@@ -26,7 +26,7 @@ __all__ = ["ship"]
 LICENCE = "Apache-2.0"
 LIMITS = {
     "en": [
-        "Learnt from verse of authors born 1800 to 1900 and from older hymns, ballads and rhymes: much of its wording "
+        "Learnt from verse of authors born 1800 to 1900, and older hymns, ballads and rhymes: much of its wording "
         "is old, and words of today (phone, radio, highway) are rare or missing.",
         "A small model: it follows grammar over a few words and the theme by its words, not by sense; it does not "
         "tell a story.",
