@@ -164,14 +164,14 @@ class BuiltinCover:
             "family": self.request.family,
             "palette": self.request.palette,
             "contrast_min": round(contrast, 2),
-            "title_px_at_64": None if letter is None else round(letter, 2),
+            "title_px_at_64": None if letter is None else round(float(letter), 2),
             "title_contrast_at_64": None if title is None else round(title.thumbnail_contrast, 2),
-            "margin_violation": round(outside, 2),
+            "margin_violation": round(float(outside), 2),
             "mended": {words.which: words.mended for words in written if words.mended},
             **seen,
             "phash": f"{measure.phash(pixels):032x}",
             "problems": found,
-            "rank": round(rank, 4),
+            "rank": round(float(rank), 4),
         }
 
 

@@ -90,7 +90,7 @@ def _circles(sleeve: Sleeve, frame: Box, field: NDArray[np.float64], ink: int) -
     turn = 2 * np.pi * (sleeve.motif.tonic * 7 % 12) / 12
     cx = frame.left + frame.width * (0.5 + 0.28 * np.cos(turn))
     cy = frame.top + frame.height * (0.5 + 0.28 * np.sin(turn))
-    pitch = 9.0
+    pitch = 7.5
     for ring in range(1, int(1.3 * SIDE / pitch)):
         radius = ring * pitch
         angles = np.linspace(0, 2 * np.pi, max(48, min(720, int(radius * 1.6))))

@@ -51,9 +51,10 @@ def _screened(sleeve: Sleeve, area: Box, ink: int) -> Iterator[str]:
     chords = [motif.chords[(start + index) % len(motif.chords)] for index in range(3)]
     discs = []
     for index, chord in enumerate(chords):
-        radius = area.height * (0.2 + 0.3 * (chord.root % 5) / 4 if index else 0.46)
+        radius = area.height * (0.2 + 0.26 * (chord.root % 5) / 4 if index else 0.47)
         x = area.left + area.width * ((index * 0.37 + 0.3 + chord.root / 30) % 1.0)
-        discs.append((x, area.top + area.height * (0.5 + 0.3 * (chord.tension - 0.4)), radius))
+        y = area.top + area.height * (0.5 + 0.8 * (chord.tension - 0.4))
+        discs.append((x, float(np.clip(y, area.top + radius, area.bottom - radius)), radius))
     pitch = 8.0
     outline = skia.Path()
     for cx, cy, radius in discs:
