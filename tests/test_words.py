@@ -311,7 +311,7 @@ def test_titles_are_whole_phrases() -> None:
         "Of the": "Of the",
     }.items():
         assert title_from(template, ["Something else", line]) == title
-    assert joined("To day is any thing but to nights") == "Today is anything but to nights"
+    assert joined("To day in june is any thing but to nights") == "Today in June is anything but to nights"
 
 
 def test_an_unknown_tune_names_near_ones() -> None:

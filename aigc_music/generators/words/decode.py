@@ -39,7 +39,7 @@ ALIKE = 2  # lines of a beam that may begin with the same word
 
 WORD = 1.2  # for every word: short words make a line livelier than few long ones
 CLEAR = 0.25  # a difference of weights that nobody mistakes
-STRESS, INSIDE = 0.9, 1.6  # a pair of syllables that agrees; factor inside a word
+STRESS, INSIDE = 1.2, 1.6  # a pair of syllables that agrees; factor inside a word
 THEME = 0.8
 CONTOUR = 0.4  # a step of tones along the melody, each step of their height
 SAID, SAID_MOST = 1.2, 3.6  # a content word for each time the song has said it, and at the most

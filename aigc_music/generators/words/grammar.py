@@ -6,7 +6,7 @@ Threads: constants. Realtime-safe: yes.
 
 from __future__ import annotations
 
-__all__ = ["BANNED", "FUNCTION", "LEANING", "NEVER_LAST", "SELDOM_LAST", "is_content"]
+__all__ = ["BANNED", "FUNCTION", "LEANING", "NAMES", "NEVER_LAST", "SELDOM_LAST", "is_content"]
 
 _ARTICLES = "a an the"
 _POSSESSIVES = "my your his her its our their whose thy"
@@ -62,6 +62,14 @@ LEANING: dict[str, float] = {
 }  # fmt: skip
 """Log odds for words that the likeliest lines have too few or too many of beside real songs: a beam finds pictures
 without people in them."""
+
+_NAMES = (
+    "january february april june july august september october november december monday tuesday wednesday thursday"
+    " friday saturday sunday christmas easter god christ jesus mary john bethlehem england english london ireland"
+    " irish scotland france french spain spanish rome america american africa india egypt paris eden broadway mexico"
+)
+NAMES = frozenset(_NAMES.split())
+"""Words that are written with a capital; march and may are also plain words and stay small."""
 
 BANNED = frozenset(_SLURS.split())
 """Slurs and insults of old books; also words whose old meaning is not heard any more."""

@@ -73,11 +73,10 @@ def lexicon_of(model: LanguageModel, modern: bool) -> Lexicon:
             continue
         if modern and (model.old[token] or (model.language == "zh" and not _is_common(word))):
             continue
+        if word in known and known[word] is None:
+            continue
         reading = known.get(word)
-        if reading is not None:
-            sound = sounds.sound_of(word, reading.spoken)
-        else:
-            sound = None if word in known else sounds.sound(word, model.language)
+        sound = sounds.sound_of(word, reading.spoken) if reading else sounds.sound(word, model.language)
         if sound is None or len(sound.stress) > LONGEST or sound.other:
             continue
         syllables[token] = len(sound.stress)

@@ -14,12 +14,14 @@ from aigc_music.core.lyrics import Line, Syllable, TimedLyrics, Word
 from aigc_music.core.texts import Text
 
 from . import sounds
+from .grammar import NAMES
 from .template import LineSpec, Slot, Template
 
 __all__ = ["joined", "lyrics_text", "title_from"]
 
 TAGS = {"en": "en", "zh": "zh-Hans"}
 PARTED = re.compile(rf"\b(?:{'|'.join(' '.join(parts) for parts in sounds.JOINED.values())})\b", re.IGNORECASE)
+NAME = re.compile(rf"\b(?:{'|'.join(sorted(NAMES))})\b")
 TITLE_STARTS = frozenset({"the", "a", "my", "your", "our", "every", "all", "no", "i", "we", "you"})
 TITLE_WORDS, TITLE_CHARACTERS = 5, 7  # of a title at the most
 NAMES_ZH = {"verse": "主歌", "chorus": "副歌", "bridge": "桥段", "intro": "前奏", "outro": "尾声"}
@@ -46,8 +48,10 @@ def lyrics_text(
 
 
 def joined(line: str) -> str:
-    """An English line with 'to day', 'any thing' and the like in one word, as nobody parts them today."""
-    return PARTED.sub(lambda found: found[0].replace(" ", ""), line)
+    """An English line with 'to day', 'any thing' and the like in one word, as nobody parts them today, and with
+    names in capitals."""
+    line = PARTED.sub(lambda found: found[0].replace(" ", ""), line)
+    return NAME.sub(lambda found: found[0].capitalize(), line)
 
 
 def title_from(template: Template, lines: Sequence[str]) -> str:
