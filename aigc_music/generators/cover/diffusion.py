@@ -1,8 +1,8 @@
 """Covers whose picture is by a diffusion model, in a local folder or of a hub id, through diffusers (extra 'hub').
 
-The model paints, the type is ours: no model is asked for letters. Any text-to-image pipeline of diffusers will do. It
-paints in its own size, which is drawn larger; families that take a picture (halftone, collage) may screen or cut it.
-Stopped between two steps of denoising.
+The model paints, the type is ours: no model is asked for letters. Any text-to-image pipeline of diffusers will do.
+For a cover it paints in its own size, which is drawn larger; families that take a picture (halftone, collage) may
+screen or cut it. A picture alone has the size that is asked for, up to 2048. Stopped between two steps of denoising.
 
 Threads: one a generator, torch uses one. Realtime-safe: no.
 """
@@ -48,6 +48,8 @@ NOT_WANTED = "text, letters, words, watermark, signature, logo, frame"
 """For pipelines that take a negative prompt."""
 PREVIEW_STEPS = 2
 PREVIEW_SIDE = 256
+GRID = 16  # pixels: sizes are whole multiples
+OWN_SIZE_FROM = 2048  # pixels: what is asked to be larger than that is painted in the model's own size
 PAINTED = 0.8  # of the work
 
 
@@ -98,7 +100,7 @@ class DiffusionCover:
             work.join()
 
     def generate(self, job: JobContext) -> Picture:
-        """The cover; of kind 'picture', what the model paints in its own size. Gives out previews on the way."""
+        """The cover; of kind 'picture', what the model paints. Gives out previews on the way."""
         request = self.request
         picture = self._painted(job)
         if request.kind == "picture":
@@ -171,6 +173,8 @@ class DiffusionCover:
             "callback_on_step_end": after, "generator": torch.Generator("cpu").manual_seed(request.seed),
             "output_type": "np",
         }  # fmt: skip
+        if request.kind == "picture" and max(request.size) <= OWN_SIZE_FROM:
+            options["width"], options["height"] = (max(GRID, side // GRID * GRID) for side in request.size)
         if "callback_on_step_end" not in takes or "prompt" not in takes:
             raise ModelError(
                 f"{type(pipeline).__name__} in {self._source.name!r} is no text-to-image pipeline that can "
