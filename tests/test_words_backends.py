@@ -430,6 +430,7 @@ def served(nothing_but_bytes: Path, tmp_path_factory: pytest.TempPathFactory) ->
         server.wait(20)
 
 
+@pytest.mark.real
 def test_a_real_server_is_held_to_the_template(
     served: str, nothing_but_bytes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -441,6 +442,7 @@ def test_a_real_server_is_held_to_the_template(
     assert sum("the answer" in remark for remark in generator.quality()["remarks"]) == ROUNDS + 1
 
 
+@pytest.mark.real
 def test_a_real_server_is_cancelled(served: str, nothing_but_bytes: Path) -> None:
     begun = time.monotonic()
     with pytest.raises(Cancelled):
