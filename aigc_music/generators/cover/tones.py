@@ -10,18 +10,20 @@ from numpy.typing import NDArray
 
 from .lettering import Box
 
-__all__ = ["sampled", "smoothed", "tones"]
+__all__ = ["sampled", "smoothed", "stretched", "tones"]
 
 
 def tones(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(h, w) lightness 0..1 of an RGB picture, its 3rd to 97th percentile stretched and half evened out."""
-    light = picture.astype(np.float64) @ np.array([0.299, 0.587, 0.114]) / 255
+    """(h, w) lightness 0..1 of an RGB picture, stretched."""
+    return stretched(picture.astype(np.float64) @ np.array([0.299, 0.587, 0.114]))
+
+
+def stretched(light: NDArray[np.float64]) -> NDArray[np.float64]:
+    """With its 3rd to 97th percentile on 0..1, and half evened out."""
     low, high = np.percentile(light, [3, 97])
-    stretched = np.clip((light - low) / max(1e-6, high - low), 0, 1)
-    ranks = (
-        np.argsort(np.argsort(stretched, axis=None, kind="stable"), kind="stable").reshape(light.shape) / light.size
-    )
-    return 0.6 * stretched + 0.4 * ranks
+    spread = np.clip((light - low) / max(1e-6, high - low), 0, 1)
+    ranks = np.argsort(np.argsort(spread, axis=None, kind="stable"), kind="stable").reshape(light.shape) / light.size
+    return 0.6 * spread + 0.4 * ranks
 
 
 def smoothed(field: NDArray[np.float64], width: float) -> NDArray[np.float64]:

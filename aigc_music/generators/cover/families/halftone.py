@@ -11,10 +11,10 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
-from ..colour import contrast, lighten, mix
+from ..colour import contrast, distance, lighten, mix
 from ..lettering import Box, Style
 from ..sleeve import MARGIN, SIDE, Sleeve
-from ..tones import sampled, tones
+from ..tones import sampled, smoothed, stretched, tones
 
 __all__ = ["draw"]
 
@@ -32,7 +32,8 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
         Box(MARGIN, title.top - 64, SIDE - MARGIN, title.top - 26), valign="bottom",
     )  # fmt: skip
     yield "type"
-    field = tones(sleeve.picture("landscape"))
+    painted = tones(sleeve.picture("landscape"))
+    field = stretched(smoothed(painted, 0.014 * len(painted)))  # its own pixels must not show
     yield "painted"
     bleed = bool(sleeve.rng.random() < 0.5)
     edge = 0.0 if bleed else MARGIN
@@ -45,13 +46,25 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     canvas.clipRect(skia.Rect(*frame), doAntiAlias=True)
     canvas.drawRect(skia.Rect(*frame), sleeve.paint(paper))
     screen = (_dots, _lines, _circles)[int(sleeve.rng.integers(3))]
-    yield from screen(sleeve, frame, field, dark)
+    pitch = float(np.clip(900 / len(field), 7.5, 12.0))  # a screen no finer than the picture
+    yield from screen(sleeve, frame, field, dark, pitch)
+    _sun(sleeve, frame, paper, dark)
     canvas.restore()
 
 
-def _dots(sleeve: Sleeve, frame: Box, field: NDArray[np.float64], ink: int) -> Iterator[str]:
+def _sun(sleeve: Sleeve, frame: Box, paper: int, dark: int) -> None:
+    """A disc over the screen, in the accent that stands out from both its colours. It lies as far across as the key on
+    the circle of fifths, and is as high and large as the song is bright."""
+    motif = sleeve.motif
+    radius = frame.height * (0.15 + 0.08 * motif.bright)
+    x = frame.left + frame.width * (0.22 + 0.56 * (motif.tonic * 7 % 12) / 11)
+    y = frame.top + frame.height * (0.42 - 0.12 * motif.bright)
+    colour = max(sleeve.palette.accents, key=lambda accent: min(distance(accent, paper), distance(accent, dark)))
+    sleeve.canvas.drawCircle(x, y, radius, sleeve.paint(colour))
+
+
+def _dots(sleeve: Sleeve, frame: Box, field: NDArray[np.float64], ink: int, pitch: float) -> Iterator[str]:
     """Round dots on a screen at 45 degrees; they touch where it is darker than half."""
-    pitch = 9.5
     count = int(1.5 * SIDE / pitch)
     steps = (np.arange(count) - count / 2) * pitch
     turn = np.pi / 4
@@ -69,9 +82,8 @@ def _dots(sleeve: Sleeve, frame: Box, field: NDArray[np.float64], ink: int) -> I
             yield "screen"
 
 
-def _lines(sleeve: Sleeve, frame: Box, field: NDArray[np.float64], ink: int) -> Iterator[str]:
+def _lines(sleeve: Sleeve, frame: Box, field: NDArray[np.float64], ink: int, pitch: float) -> Iterator[str]:
     """Lines that swell; the hook bends them."""
-    pitch = 8.5
     x = np.linspace(frame.left - 2, frame.right + 2, 420)
     bend = 26 * (sleeve.motif.contour((x / SIDE * 0.35 + 0.1) % 1) - 0.5)
     bend = np.convolve(np.pad(bend, 20, mode="edge"), np.hanning(41) / np.hanning(41).sum(), "valid")
@@ -85,12 +97,11 @@ def _lines(sleeve: Sleeve, frame: Box, field: NDArray[np.float64], ink: int) -> 
             yield "screen"
 
 
-def _circles(sleeve: Sleeve, frame: Box, field: NDArray[np.float64], ink: int) -> Iterator[str]:
+def _circles(sleeve: Sleeve, frame: Box, field: NDArray[np.float64], ink: int, pitch: float) -> Iterator[str]:
     """Circles that swell, round a point that lies where the key is on the circle of fifths."""
     turn = 2 * np.pi * (sleeve.motif.tonic * 7 % 12) / 12
     cx = frame.left + frame.width * (0.5 + 0.28 * np.cos(turn))
     cy = frame.top + frame.height * (0.5 + 0.28 * np.sin(turn))
-    pitch = 7.5
     for ring in range(1, int(1.3 * SIDE / pitch)):
         radius = ring * pitch
         angles = np.linspace(0, 2 * np.pi, max(48, min(720, int(radius * 1.6))))
