@@ -38,25 +38,26 @@ DESCRIPTIONS: dict[str, str] = {
 
 LIMITS: dict[str, tuple[str, ...]] = {
     "pictures": (
-        "It paints moods, not things: sky and ground, dark rooms, grain. No tree, house or face can be made out.",
+        "It paints moods, not things: a sky over dark masses, dim rooms, clouds. No house, "
+        "face or flower can be made out.",
         "One hour of one shared core at 64 px is far below what published painters had; the figures say so: its "
         "distance to the training pictures is many times that of unseen real pictures.",
         "The classes differ by colour and light above all; the same latent gives much the same composition in each.",
-        "Nature learned from 51 pictures of flowers and birds and gives one yellow haze.",
-        "Variety within a class is about half of that of real pictures.",
+        "Nature learned from 52 pictures of flowers and birds and gives ochre clouds.",
+        "Variety within a class is half to four fifths of that of real pictures.",
         "By thumbnails it lies nearer to some training picture than unseen pictures do, as blurred pictures lie near "
         "to everything; perceptual hashes, which look at the composition, show no copies.",
         "64 px: a source of colour and texture for a larger composition, not a picture to be enlarged alone.",
         "The settings were changed by hand during the run, at steps 740 and 2449 (blur of the first part, rates, "
         "batch, weight of the slopes); a new run with the settings of today will not give the same weights.",
-        "Bytes are the same for a seed on one machine; another processor or onnxruntime may differ in the last bit.",
+        "Bytes are the same for a seed on one machine; another processor may differ in the last bit.",
     ),
     "pictures_sketch": (
         "Colours follow the palette, not knowledge of things: skies are blue only if the palette says so.",
         "Drawn lines stay visible as dark and light rims; grey palettes come out with a tint.",
         "It learned on edges of paintings: dense strokes give foliage and stone, bare outlines give flat fields.",
         "Trained at 64 px: in larger pictures the texture stays as fine, and large shapes are filled plainly.",
-        "Bytes are the same for an input on one machine; another processor or onnxruntime may differ in the last bit.",
+        "Bytes are the same for an input on one machine; another processor may differ in the last bit.",
     ),
 }
 """Said after looking at the sheets."""

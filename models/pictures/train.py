@@ -87,7 +87,7 @@ def train(
     out: Path,
     minutes: float | None = 60.0,
     steps: int | None = None,
-    size: int = 128,
+    size: int = 64,
     seed: int = 1,
     device: str = "cpu",
     threads: int = 1,
@@ -260,7 +260,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--steps", type=int)
-    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
