@@ -6,12 +6,12 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aigc_music.core.errors import FileError, ModelError, UsageError
@@ -21,7 +21,7 @@ from models.words.speech.alignment import align
 from models.words.speech.dictionary import ALPHABET, held_out, read_dictionary
 from models.words.speech.english import Pronunciation, count, pronounce, split, words_of
 from models.words.speech.measure import measure
-from models.words.speech.reader import Reader, shapes, shipped
+from models.words.speech.reader import Reader, likeliest, shapes, shipped
 from models.words.speech.spelling import cardinal, parts_of
 from models.words.speech.syllables import cuts
 from models.words.speech.verse import SETS, quatrains, rhyming
@@ -67,6 +67,7 @@ def test_is_not_fooled_by_spelling(one: str, other: str) -> None:
     assert not rhyme.rhymes(pronounce(one), pronounce(other))
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from(ALPHABET + "ABCÉßæñ-’ 7"), min_size=1, max_size=14))
 def test_what_is_read_is_speech_and_what_is_cut_spells_the_word(word: str) -> None:
     try:
@@ -254,14 +255,14 @@ def test_classes_agree_with_rhymes() -> None:
 # Chinese
 
 
-@pytest.mark.parametrize("line", ["银行里行走，长大很长", "銀行裏行走，長大很長"])
+@pytest.mark.parametrize("line", ["银行里行走，长大长久", "銀行裏行走，長大長久"])
 def test_reads_characters_by_their_phrase(line: str) -> None:
     readings = chinese.read(line)
     assert "".join(reading.char for reading in readings) == line.replace("，", "")
     assert [(r.initial + r.final, r.tone) for r in readings] == [
-        ("in", 2), ("hang", 2), ("li", 3), ("xing", 2), ("zou", 3), ("zhang", 3), ("da", 4), ("hen", 3), ("chang", 2),
+        ("in", 2), ("hang", 2), ("li", 3), ("xing", 2), ("zou", 3), ("zhang", 3), ("da", 4), ("chang", 2), ("jiou", 3),
     ]  # fmt: skip
-    assert [r.level for r in readings] == [True, True, False, True, False, False, False, False, True]
+    assert [r.level for r in readings] == [True, True, False, True, False, False, False, True, False]
     assert chinese.count(line) == 9
 
 
@@ -351,12 +352,29 @@ def test_the_reader_computes_what_torch_does(tmp_path: Path) -> None:
     config = {**TINY, "chunks": 4}
     network = SpeechNetwork(config).eval()
     tensors = {name: value.detach().numpy() for name, value in network.named_parameters()}
+    tensors["pairs"] = np.zeros((4, 4), np.float32)
     reader = Reader(tensors, {"config": config, "alphabet": ALPHABET, "chunks": ["", "B", "AE1", "K S"]}, exact=True)
     for word in ("a", "harbour", "o'clock"):
         letters = torch.tensor([[ALPHABET.index(sign)] for sign in word])
         with torch.no_grad():
             np.testing.assert_allclose(reader.scores(word), network(letters)[:, 0].numpy(), atol=1e-5)
             np.testing.assert_allclose(network.train()(letters).numpy(), network.eval()(letters).numpy(), atol=1e-5)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 4), st.integers(0, 2**32 - 1))
+def test_the_likeliest_reading_is_found(letters: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    primary = np.array([False, True, False, True])
+    scores, pairs = (rng.normal(0, 2, (n, 4)).astype(np.float32) for n in (letters, 4))
+    found = likeliest(scores, pairs, primary)
+
+    def worth(path: Sequence[int]) -> float:
+        return float(sum(scores[t, c] for t, c in enumerate(path)) + sum(pairs[a, b] for a, b in pairwise(path)))
+
+    allowed = [path for path in product(range(4), repeat=letters) if primary[list(path)].sum() == 1]
+    assert primary[found].sum() == 1
+    assert worth(found) >= max(map(worth, allowed)) - 1e-4
 
 
 def test_damaged_weights_are_told(tmp_path: Path) -> None:

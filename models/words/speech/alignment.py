@@ -34,7 +34,7 @@ def align(pairs: Sequence[tuple[str, Phones]]) -> list[list[Phones] | None]:
         for a, b, fit in zip(letters, sounds, fits, strict=True):
             if fit:
                 _expect(a, b, table, kinds, counts)
-        table = np.maximum(counts / counts.sum(1, keepdims=True), _FLOOR)
+        table = np.maximum(counts / np.maximum(counts.sum(1, keepdims=True), _FLOOR), _FLOOR)
     result: list[list[Phones] | None] = []
     for (_, phones), a, b, fit in zip(pairs, letters, sounds, fits, strict=True):
         if not fit:

@@ -15,6 +15,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,8 @@ from ...tensors import read_weights, write_folder
 from .alignment import align
 from .dictionary import ALPHABET, Phones, counts_of, held_out, read_dictionary
 from .network import SpeechNetwork
-from .reader import shapes
 
-__all__ = ["CONFIG", "train"]
+__all__ = ["CONFIG", "pairs", "train"]
 
 CONFIG: dict[str, Any] = {"letters": len(ALPHABET), "embedding": 64, "hidden": 128, "layers": 3}
 BATCH = 128
@@ -39,6 +39,8 @@ RATE = 2e-3
 WARM = 0.05  # share of the run in which the rate rises; then it falls to zero in a straight line
 DROPOUT = 0.05
 RARE = 10  # chunks of phones met less often than this, and the words that hold one, are not learned
+PAIR_BATCHES = 150  # for the table of pairs
+PRIOR = 5.0  # imagined occurrences of each pair, so that rare ones say little
 OFTEN = {10: 1, 100: 2, 1000: 6}  # words of the text met so often are learned so many times more, added up
 
 Report = Callable[[float, str, float], None]
@@ -60,9 +62,9 @@ def train(
     """Train on the part of the dictionary that is not held out and write weights.safetensors and card.json to `out`.
 
     minutes: of processor time on one thread; steps: batches instead, for a run that can be repeated. text: JSON lines
-    with a field `text`, of which only the words' counts are used: common words are learned more often. start: folder of
-    a network trained earlier on the same dictionary, from whose weights to begin. FileError for
-    files that cannot be read, UsageError for a run without length.
+    with a field `text`, of which only the words' counts are used: common words are learned more often. start: folder
+    of a network trained earlier on the same dictionary, from whose weights to begin. FileError for files that cannot
+    be read, ModelError for a network that does not fit, UsageError for a run without length.
     """
     if steps is None and not minutes > 0:
         raise UsageError(f"minutes is {minutes}: give more than 0")
@@ -97,6 +99,7 @@ def train(
         if report:
             report(done, f"step {step}, {loss:.3f} nats a letter", spent / max(done, 1e-6) - spent)
     tensors = {name: value.detach().numpy() for name, value in network.named_parameters()}
+    tensors["pairs"] = pairs(network, batches, len(chunks))
     spent_before += (time.process_time() - begin) / 60
     trained = {
         "words": len(spelled), "steps": step, "batch": BATCH, "seed": seed, "nats_per_letter": round(loss, 4),
@@ -140,6 +143,23 @@ def _batches(
             )
 
 
+def pairs(network: SpeechNetwork, batches: Iterator[tuple[torch.Tensor, torch.Tensor]], chunks: int) -> NDArray[Any]:
+    """(chunks, chunks): how much more often one chunk follows another than the network's scores let expect, in nats.
+
+    One step of iterative scaling for the transitions of a conditional random field (Lafferty et al. 2001), the scores
+    of the letters held fixed.
+    """
+    seen, expected = torch.full((2, chunks, chunks), PRIOR)
+    network.eval()
+    for letters, targets in islice(batches, PAIR_BATCHES):
+        with torch.no_grad():
+            shares = network(letters).softmax(dim=2)
+        expected += torch.einsum("tbc,tbd->cd", shares[:-1], shares[1:])
+        seen.index_put_((targets[:-1].flatten(), targets[1:].flatten()), torch.tensor(1.0), accumulate=True)
+    result: NDArray[Any] = (seen / expected).log().numpy()
+    return result
+
+
 def _begin_from(folder: Path, network: SpeechNetwork, config: dict[str, Any], chunks: list[str]) -> float:
     """Put the weights of an earlier run into the network; the processor minutes it took."""
     try:
@@ -148,7 +168,7 @@ def _begin_from(folder: Path, network: SpeechNetwork, config: dict[str, Any], ch
         raise ModelError(f"no network to begin from in {str(folder)!r} ({error})") from error
     if (card.get("config"), card.get("chunks")) != (config, chunks):
         raise ModelError(f"the network in {str(folder)!r} has another size or dictionary: begin without it")
-    tensors = read_weights(folder, card, shapes(config))
+    tensors = read_weights(folder, card, {name: tuple(value.shape) for name, value in network.named_parameters()})
     network.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
     return float(card["trained"].get("processor_minutes", 0.0))
 
