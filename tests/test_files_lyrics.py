@@ -718,6 +718,35 @@ def test_twenty_thousand_lines_take_two_seconds(name: str) -> None:
     assert max(took) < 2 * 3, f"writing {took[0]:.1f} s, reading {took[1]:.1f} s"  # thrice, for a busy machine
 
 
+M = 1 << 20
+REPEATED = (
+    "<measure><note><duration>1</duration><lyric><text>a</text></lyric></note>"
+    '<barline><repeat direction="backward" times="20"/></barline></measure>'
+)
+HOSTILE = {
+    "times without end": ("lrc", b"[00:01]" * (M // 7) + b"x" * (M // 20)),
+    "word times without end": ("lrc", b"[00:01]" + b"<00:01" * (M // 6)),
+    "open blocks": ("ass", b"[Events]\nDialogue: 0,0:00:01.00,0:00:02.00,,,0,0,0,," + b"{" * M),
+    "marks without end": ("srt", b"00:00:01,000 --> 00:00:02,000\n" + b"<font" * (M // 5)),
+    "spaces": ("text", b" " * M + b"x" + b" " * M),
+    "line breaks": ("ttml", b'<tt><body><p><span begin="1s">x</span>' + b"<br/>" * (M // 9) + b"</p></body></tt>"),
+    "a long title": ("kar", lyrics_bytes(TimedLyrics((), "x" * M), "kar")),
+    "repeats": ("musicxml", f'<score-partwise><part id="P1">{REPEATED * 5000}</part></score-partwise>'.encode()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_time_grows_with_the_size_only(name: str) -> None:
+    """A megabyte takes a second or two at most; with the square of the size it would be hours."""
+    format, data = HOSTILE[name]
+    began = time.process_time()
+    try:
+        assert_in_order(parse_lyrics(data, format))
+    except FileError as error:
+        assert str(error)
+    assert time.process_time() - began < 20
+
+
 # ------------------------------------------------------------------------------------------- rules
 
 

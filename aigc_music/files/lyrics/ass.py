@@ -44,7 +44,7 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 _FIELDS = ("layer", "start", "end", "style", "name", "marginl", "marginr", "marginv", "effect", "text")
 _FACTS = {"title": "title", "original script": "artist", "language": "language"}
 _TIME = re.compile(r"\s*(\d{1,3}):(\d{1,2}):(\d{1,2})(?:[.:](\d{1,6}))?\s*")
-_BLOCK = re.compile(r"(?<!\\)\{([^}]*)\}")
+_BLOCK = re.compile(r"(?<!\\)\{([^{}]*)\}")
 _KARAOKE = re.compile(r"\\(?:kf|ko|[kK])\s*(\d{1,7})(?:\.\d*)?")
 _GUARD = "\u2060"  # behind a backslash that is meant as one, or libass would take what follows for a command
 

@@ -26,6 +26,9 @@ _TIME = r"(\d{1,5}):(\d{1,2})(?::(\d{1,2}))?(?:\.(\d{1,6}))?"
 _LINE_TIME = re.compile(rf"\s*\[\s*{_TIME}\s*\]")
 _WORD_TIME = re.compile(rf"<\s*{_TIME}\s*>")
 _TAG = re.compile(r"\s*\[\s*([A-Za-z#]+)\s*:(.*)\]\s*")
+MAX_TIMES = 100
+"""Of one line of text: a chorus does not come back more often."""
+
 _FACTS = {"ti": "title", "ar": "artist", "al": "album", "la": "language"}
 
 
@@ -47,6 +50,9 @@ def parse(text: str) -> TimedLyrics:
             starts.append(_seconds(found))
             end = found.end()
             found = _LINE_TIME.match(row, end)
+        if len(starts) > MAX_TIMES:
+            repairs.add(f"line with more than {MAX_TIMES} times cut", number)
+            starts = starts[:MAX_TIMES]
         if starts:
             rows += [(start, row[end:], section, start - starts[0]) for start in starts]
         elif tag := _TAG.fullmatch(row):

@@ -78,9 +78,13 @@ def from_score(score: Score) -> TimedLyrics:
 
 def _karaoke(texts: list[tuple[int, str]]) -> list[tuple[int, str]]:
     """The texts that are sung: those behind @ headers, or else from the first that begins a line."""
-    headers = [event for event in texts if event[0] == 0 and event[1].startswith("@")]
-    texts = [event for event in texts if event not in headers and not event[1].startswith("copyright: ")]
-    if any(text.startswith(("@K", "@T")) for _, text in headers):
+    has_headers = any(tick == 0 and text.startswith(("@K", "@T")) for tick, text in texts)
+    texts = [
+        (tick, text)
+        for tick, text in texts
+        if not (tick == 0 and text.startswith("@")) and not text.startswith("copyright: ")
+    ]
+    if has_headers:
         return texts
     first = next((index for index, event in enumerate(texts) if event[1].startswith(("/", "\\"))), len(texts))
     return texts[first:]

@@ -38,6 +38,7 @@ from .shape import clean, is_in_brackets, known_section, needs_no_space, ordered
 __all__ = ["parse", "render"]
 
 MAX_PLAYED_BARS = 50_000
+MAX_PLAYED_NOTES = 500_000
 _BEATS = {
     "breve": 8.0, "whole": 4.0, "half": 2.0, "quarter": 1.0, "eighth": 0.5, "16th": 0.25, "32nd": 0.125,
 }  # fmt: skip
@@ -72,7 +73,7 @@ class _Bar:
 def parse(data: bytes) -> TimedLyrics:
     """Lyrics from the bytes of an uncompressed MusicXML score.
 
-    Raises FileError for other XML, a score without lyrics, and one that would be played for over 50,000 bars.
+    Raises FileError for other XML, a score without lyrics, and one of over 50,000 bars as played.
     """
     root = parse_xml(data)
     if local_name(root.tag) != "score-partwise":
@@ -242,7 +243,7 @@ def _played(bars: list[_Bar]) -> list[tuple[int, int]]:
         if endings[index]:
             last_pass[index] = max(*endings[index], last_pass[index + 1] if goes_on else 0)
     order: list[tuple[int, int]] = []
-    begin = index = 0
+    begin = index = played = 0
     number = 1
     while index < len(bars):
         bar = bars[index]
@@ -253,8 +254,12 @@ def _played(bars: list[_Bar]) -> list[tuple[int, int]]:
             index += 1
             continue
         order.append((index, number))
-        if len(order) > MAX_PLAYED_BARS:
-            raise FileError(f"with its repeats this score has over {MAX_PLAYED_BARS} bars: give a shorter one")
+        played += len(bar.notes)
+        if len(order) > MAX_PLAYED_BARS or played > MAX_PLAYED_NOTES:
+            raise FileError(
+                f"with its repeats this score has over {MAX_PLAYED_BARS} bars or {MAX_PLAYED_NOTES} notes: "
+                "give a shorter one"
+            )
         if bar.backward and number < max(bar.backward, last_pass[index]):
             index, number = begin, number + 1
             continue

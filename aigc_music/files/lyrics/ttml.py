@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import groupby
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape, quoteattr
 
@@ -157,11 +158,8 @@ def _timed(pieces: list[tuple[str, _Span]], whole: _Span) -> list[Piece]:
     """Join neighbours of one span, and give ends and untimed texts the times around them."""
     if all(span is whole for _, span in pieces):
         return [("".join(text for text, _ in pieces), whole.start, _end(whole, whole.start))]
-    joined: list[tuple[str, _Span]] = []
-    for text, span in pieces:
-        if joined and joined[-1][1] is span:
-            text = joined.pop()[0] + text
-        joined.append((text, span))
+    groups = [list(group) for _, group in groupby(pieces, key=lambda piece: id(piece[1]))]
+    joined = [("".join(text for text, _ in group), group[0][1]) for group in groups]
     timed: list[Piece] = []
     starts = [span.start for _, span in joined if span is not whole]
     before = whole.start
