@@ -53,8 +53,8 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
 
 
 def _sun(sleeve: Sleeve, frame: Box, paper: int, dark: int) -> None:
-    """A disc over the screen, in the accent that stands out from both its colours. It lies as far across as the key on
-    the circle of fifths, and is as high and large as the song is bright."""
+    """A disc over the screen, in the accent that stands out from both its colours. It lies as far across as the key
+    on the circle of fifths, and is as high and large as the song is bright."""
     motif = sleeve.motif
     radius = frame.height * (0.15 + 0.08 * motif.bright)
     x = frame.left + frame.width * (0.22 + 0.56 * (motif.tonic * 7 % 12) / 11)
