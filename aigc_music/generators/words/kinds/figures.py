@@ -37,7 +37,7 @@ def texts_of(value: Any) -> Iterator[str]:
 def figures(document: dict[str, Any], subject: Subject) -> dict[str, Any]:
     """distinct_1, distinct_2: different words (characters in zh) and pairs of them by all, 0..1. sentence_words: mean
     length. flesch (en): reading ease after Flesch (1948), 0 hard .. 100 easy, syllables by groups of vowels.
-    theme_share: sentences with a word of the theme, or near it, by all. rank: lower is better.
+    theme_share: sentences with a word of the theme, in English also near it, by all. rank: lower is better.
     """
     parts = [part for text in texts_of(document) for part in SENTENCE_END.split(text)]
     sentences = [part for part in parts if part.strip()]
@@ -69,4 +69,5 @@ def _words(sentence: str, language: str) -> list[str]:
 
 def _on_theme(sentence: str, subject: Subject) -> bool:
     lower = sentence.lower()
-    return any(word in lower for word in subject.words) or subject.likeness(sentence) >= NEAR
+    near = subject.language == "en" and subject.likeness(sentence) >= NEAR  # single characters are near to too much
+    return near or any(word in lower for word in subject.words)

@@ -15,7 +15,7 @@ LINE_INDENT = " " * 10
 
 
 def plain(document: dict[str, Any]) -> str:
-    """The document as text, ending with a line break."""
+    """The document as text, without a line break at its end."""
     kind = document["kind"]
     if kind == "title":
         blocks = ["\n".join(document["titles"])]
@@ -27,7 +27,7 @@ def plain(document: dict[str, Any]) -> str:
         blocks = [head + (f"\n{under}" if under else ""), *document["paragraphs"]]
     else:
         blocks = ["\n".join(_listed(document, 0))]
-    return "\n\n".join(blocks) + "\n"
+    return "\n\n".join(blocks)
 
 
 def _script(document: dict[str, Any]) -> list[str]:
