@@ -30,7 +30,9 @@ ALLOWED: dict[str, set[str]] = {
 HEAVY = {"torch", "numba", "numpy", "rtmidi", "sounddevice", "pretty_midi"}
 TORCH_PLACES = (
     "models.music.networks", "models.music.train", "models.music.tune", "models.music.published",
-    "models.music.peers", "models.music.decode_gpu",
+    "models.music.peers", "models.music.decode_gpu", "models.pictures.networks", "models.pictures.train",
+    "models.words.language.network", "models.words.language.train", "models.words.speech.network",
+    "models.words.speech.train", "aigc_music.generators.words.hub", "aigc_music.generators.cover.diffusion",
 )  # fmt: skip
 
 

@@ -30,8 +30,9 @@ VERBS: dict[str, tuple[str, str]] = {
     "verify": ("verify", "Check where a file comes from, and that nothing was changed."),
     "rate": ("rate", "Keep or discard a piece: new music leans your way."),
     "models": ("models", "List the trained models with their cards."),
-    "evaluate": ("evaluate", "Measure a model on music you give it."),
-    "train": ("train", "Train a model on MIDI files."),
+    "lyrics": ("lyrics", "Lyrics in time from one file format to another."),
+    "evaluate": ("evaluate", "Measure a model, or a finished work."),
+    "train": ("train", "Train a model of music, words or pictures."),
     "bench": ("bench", "Measure speed and timing on this machine."),
 }
 

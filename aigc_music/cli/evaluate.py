@@ -7,24 +7,28 @@ from pathlib import Path
 
 import click
 
-from . import evaluate_figures, evaluate_originality, evaluate_steering
+from . import evaluate_figures, evaluate_originality, evaluate_pictures, evaluate_steering, evaluate_words
 
 EPILOG = """\b
 Examples:
   aigc-music evaluate music my_songs/
   aigc-music evaluate music music_pop909.zip --split test --json
   aigc-music evaluate music tune.mid
+  aigc-music evaluate words lyrics.json
+  aigc-music evaluate pictures cover.jpg
 """
 
 
 @click.group("evaluate")
 def command() -> None:
-    """Measure a model on music you give it."""
+    """Measure a model, or a finished work, on what you give it: music, words, pictures."""
 
 
 command.add_command(evaluate_figures.command)
 command.add_command(evaluate_originality.command)
 command.add_command(evaluate_steering.command)
+command.add_command(evaluate_words.command)
+command.add_command(evaluate_pictures.command)
 
 
 @command.command("music", epilog=EPILOG)

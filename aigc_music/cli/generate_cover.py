@@ -63,7 +63,20 @@ def command(
     results = make([replace(first, seed=first.seed + index) for index in range(count)], "drawing")
     if count > 1:
         results = (PictureTaste.load() if leaning else PictureTaste()).rank(results)
+    for result in results:
+        _check_bytes(result, out.suffix)
     tell(results, out, as_json, _line)
+
+
+def _check_bytes(result: Result, suffix: str) -> None:
+    """The one rule of stores that only the finished file can break."""
+    from aigc_music.engine.encodings import encoding_of
+    from aigc_music.generators.cover.rules import MOST_BYTES
+
+    size = len(encoding_of(result.content).encode(result.content, suffix.lower(), None))
+    if size > MOST_BYTES:
+        told = f"the file has {size / 1e6:.1f} MB, stores take {MOST_BYTES / 1e6:.0f}: write it as .jpg"
+        result.quality["problems"] = [*result.quality.get("problems", []), told]
 
 
 def _line(result: Result) -> str:

@@ -13,6 +13,7 @@ import click
 
 from aigc_music.core.errors import MissingExtraError, UsageError
 
+from . import train_pictures, train_words
 from .progress import progress
 
 EPILOG = """\b
@@ -34,7 +35,11 @@ Examples:
 
 @click.group("train")
 def command() -> None:
-    """Train a model on MIDI files, tune one to your own, make training data."""
+    """Train a model of music, words or pictures, tune one to your own music, make training data."""
+
+
+command.add_command(train_words.command)
+command.add_command(train_pictures.command)
 
 
 @command.command("music", epilog=EPILOG)

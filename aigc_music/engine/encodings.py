@@ -40,7 +40,9 @@ BESIDE_LYRICS: dict[str, str] = {
 class Encoding(Protocol):
     """One kind of content as files."""
 
-    suffixes: tuple[str, ...]
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """What its files may be called, the usual one first."""
 
     def encode(self, content: Any, suffix: str, record: Record | None) -> bytes:
         """The file, with the record inside where there is one."""
@@ -123,7 +125,7 @@ class _Pictures:
         return _parsed(provenance_of(data)), without_xmp(data)
 
 
-_ENCODINGS: dict[type, Encoding] = {Score: _Music(), Text: _Words(), Picture: _Pictures()}
+_ENCODINGS: dict[type[Any], Encoding] = {Score: _Music(), Text: _Words(), Picture: _Pictures()}
 
 
 def encoding_of(content: Any) -> Encoding:

@@ -145,7 +145,10 @@ class Engine:
         context = JobContext(job.request.seed, job.tell, lambda: job.cancelling)
         job.begin()
         try:
-            result = work_streaming(job.request, context) if job.streaming else work(job.request, context)
-            job.end(result=result)
+            if job.streaming:
+                work_streaming(job.request, context)
+                job.end()
+            else:
+                job.end(result=work(job.request, context))
         except AigcMusicError as error:
             job.end(error=error)

@@ -13,12 +13,12 @@ Threads: one reader and one writer a pipe. Realtime-safe: no.
 from __future__ import annotations
 
 import pickle
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 __all__ = ["read_message", "write_message"]
 
 
-def write_message(pipe: BinaryIO, message: tuple[Any, ...]) -> None:
+def write_message(pipe: IO[bytes], message: tuple[Any, ...]) -> None:
     """Send one message. OSError where the other end is gone."""
     data = pickle.dumps(message, protocol=5)
     pipe.write(len(data).to_bytes(4, "big"))
@@ -26,7 +26,7 @@ def write_message(pipe: BinaryIO, message: tuple[Any, ...]) -> None:
     pipe.flush()
 
 
-def read_message(pipe: BinaryIO) -> tuple[Any, ...] | None:
+def read_message(pipe: IO[bytes]) -> tuple[Any, ...] | None:
     """The next message, None where the other end is gone."""
     head = pipe.read(4)
     if len(head) < 4:

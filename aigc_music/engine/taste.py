@@ -38,7 +38,7 @@ from aigc_music.core.notes import Score
 from .traits import TRAITS, Trait, fingerprint, traits
 
 if TYPE_CHECKING:
-    from .engine import Result
+    from .result import Result
 
 __all__ = ["NUDGES", "Nudge", "Rating", "Taste", "ratings_path"]
 
@@ -203,7 +203,7 @@ class Taste:
         from models.music.spreads import distance
 
         rows = list(results)
-        styles = [row.request.style or "pop" for row in rows]
+        styles = [getattr(row.request, "style", None) or "pop" for row in rows]
         far = np.array([distance(row.score, style) for row, style in zip(rows, styles, strict=True)])
         known = far[np.isfinite(far)]
         spread = max(float(known.std()), 1.0) if len(known) else 1.0

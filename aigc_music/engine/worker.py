@@ -72,8 +72,11 @@ class _Worker:
         try:
             from .work import work, work_streaming
 
-            result = work_streaming(request, job) if streaming else work(request, job)
-            self.send("done", number, result)
+            if streaming:
+                work_streaming(request, job)
+                self.send("done", number, None)
+            else:
+                self.send("done", number, work(request, job))
         except AigcMusicError as error:
             self.send("failed", number, type(error), str(error), "")
         except MemoryError:

@@ -31,6 +31,7 @@ from aigc_music.core.theory import CHROMATIC, NO_ROOT, Key
 from aigc_music.core.time import Metre
 from models.zoo import find
 
+from ..tensors import Tensors
 from ..trunks import State, trunk_of
 from . import kernels, weights
 from . import representation as rep
@@ -429,7 +430,7 @@ class Stream:
 class MusicModel:
     """A trained music model, ready to play. name, card (its card.json), parameters; see load_model."""
 
-    def __init__(self, card: dict[str, Any], tensors: weights.Tensors, *, exact: bool = False) -> None:
+    def __init__(self, card: dict[str, Any], tensors: Tensors, *, exact: bool = False) -> None:
         self.card = card
         self.name = str(card.get("name", "model"))
         self.parameters = sum(value.size for value in tensors.values())

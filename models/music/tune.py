@@ -38,6 +38,7 @@ from aigc_music.core.styles import STYLE_NAMES, STYLES, UNKNOWN_STYLE
 from aigc_music.core.theory import Key
 from models.zoo import find, new_model, own_models
 
+from ..tensors import Tensors
 from . import checkpoint, weights
 from . import representation as rep
 from .corpus import Song, finish, load_set
@@ -201,7 +202,7 @@ class _Learner:
     """The network that is tuned: its weights, their mean, the best of those means, and where the run stands."""
 
     def __init__(
-        self, torch: Any, card: dict[str, Any], old: weights.Tensors, learned: list[Song], replays: list[Song],
+        self, torch: Any, card: dict[str, Any], old: Tensors, learned: list[Song], replays: list[Song],
         seed: int,
     ) -> None:  # fmt: skip
         from .networks.network import MusicNetwork, NetworkConfig
@@ -429,13 +430,13 @@ def _bits(player: MusicModel, batches: Sequence[Batch]) -> float:
     return float(sum(bits.sum() for bits, _, _ in scores)) / max(1, sum(notes for _, notes, _ in scores))
 
 
-def _arrays(tensors: dict[str, Any]) -> weights.Tensors:
+def _arrays(tensors: dict[str, Any]) -> Tensors:
     return {name: value.detach().numpy() for name, value in tensors.items()}
 
 
 def _mix(
-    card: dict[str, Any], old: weights.Tensors, tuned: weights.Tensors, held: Sequence[Batch], before: float
-) -> tuple[float, weights.Tensors, float]:
+    card: dict[str, Any], old: Tensors, tuned: Tensors, held: Sequence[Batch], before: float
+) -> tuple[float, Tensors, float]:
     """(share, weights, bits per note) of the mean to take; share 0 where none is better than the old weights."""
     mixes = {
         share: {name: (1 - share) * value + share * tuned[name] for name, value in old.items()} for share in SHARES

@@ -25,6 +25,7 @@ import torch
 
 from aigc_music.core.errors import UsageError
 
+from ...tensors import Tensors
 from .. import representation as rep
 from .. import weights
 from ..bench import decide, everything, figures
@@ -115,7 +116,7 @@ class Contender:
         """What would play: the averaged weights in int8."""
         return MusicModel(self.card(), self.tensors())
 
-    def tensors(self) -> weights.Tensors:
+    def tensors(self) -> Tensors:
         """The averaged weights."""
         return {name: value.numpy() for name, value in self.average.items()}
 
