@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from aigc_music.engine import Result
 
 EPILOG = """\b
+Families: swiss, rings, strata, constellation, halftone, collage, bauhaus, engraving, riso, letters, score, woven.
+A wrong name of a family, palette or mood lists those there are. Only title and artist are written, as stores want.
+
+\b
 Examples:
   aigc-music generate cover --title "Harbour Lights" --artist "Ada Park" --song tune.mid --out cover.jpg
   aigc-music generate cover --title "Harbour Lights" --artist "Ada Park" --song tune.mid --n 6 --out cover.jpg

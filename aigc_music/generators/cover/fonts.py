@@ -8,7 +8,10 @@ nothing. Threads: any. Realtime-safe: no.
 from __future__ import annotations
 
 import hashlib
+import os
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
@@ -118,7 +121,7 @@ def missing_message(letters: dict[str, str]) -> str:
 def _shipped(name: str) -> tuple[Any, str]:
     """(typeface, SHA-256) of a shipped face. ModelError where the file is gone."""
     path = _FOLDER / FACES[name].file
-    typeface = skia.FontMgr().makeFromFile(str(path)) if path.is_file() else None
+    typeface = _system().makeFromFile(str(path)) if path.is_file() else None
     if typeface is None:
         raise ModelError(f"the face {path.name!r} is missing or damaged: install aigc-music again")
     return typeface, hashlib.sha256(path.read_bytes()).hexdigest()
@@ -126,7 +129,23 @@ def _shipped(name: str) -> tuple[Any, str]:
 
 @cache
 def _system() -> Any:
-    return skia.FontMgr()
+    with _silence():
+        return skia.FontMgr()
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """No words on stderr meanwhile: skia brings its own fontconfig, which warns of every line that is newer than it
+    in the system's settings."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 @dataclass(slots=True)
