@@ -44,6 +44,19 @@ def last_json(result: subprocess.CompletedProcess[str]) -> dict:
         (["live", "--metre", "4/5"], 2, "beats/unit"),
         (["generate", "music", "--bars", "0"], 2, "1..512"),
         (["generate", "music", "--out", "x.wav"], 2, ".mid"),
+        (["generate", "words", "--out", "x.lrc"], 2, ".json"),
+        (["generate", "words", "--kind", "poem"], 2, "lyrics"),
+        (["generate", "words", "--melody", "nothing.mid"], 1, "nothing.mid"),
+        (["generate", "words", "--lines", "20000"], 2, "1..2000"),
+        (["generate", "words", "--language", "zh", "--tune", "如梦今"], 2, "如梦令"),
+        (["generate", "words", "--backend", "openai", "--url", "http://127.0.0.1:9/v1"], 1, "127.0.0.1:9"),
+        (["generate", "cover", "--out", "x.gif"], 2, ".png"),
+        (["generate", "cover", "--family", "swis"], 2, "swiss"),
+        (["generate", "cover", "--palette", "#12"], 2, "#"),
+        (["generate", "cover", "--title", "\U00012000\U00016900"], 2, "U+16900"),
+        (["generate", "cover", "--backend", "diffusers", "--model", "no/such"], 1, "no/such"),
+        (["verify", "nothing.mid"], 1, "no such file"),
+        (["lyrics", "nothing.lrc"], 2, "nothing.lrc"),
         (["generate", "music", "--out", "missing/x.mid", "--bars", "1"], 1, "folder"),
         (["evaluate", "music", "missing.mid"], 2, "missing.mid"),
     ],
@@ -94,7 +107,7 @@ def test_generate_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
         for name in ("a.mid", "b.mid")
     ]
     assert found[0]["artifacts"][0]["sha256"] == found[1]["artifacts"][0]["sha256"]
-    assert found[0]["provenance"]["model"]["sha256"] and found[0]["quality"]["in_key"] == 1.0
+    assert found[0]["provenance"]["materials"][0]["sha256"] and found[0]["quality"]["in_key"] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -110,8 +123,8 @@ def readme_commands() -> list[str]:
     blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
     lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
     # measuring and training take minutes, and data; a foreign transport needs its own world, and Link would speak to
-    # the real network: tests/test_real_sync.py plays those two
-    elsewhere = (" bench ", " train ", " --model mine", " figures ", " steering ", " --sync jack", " --sync link")
+    # the real network: tests/test_real_sync.py plays those two. Models of others: tests/test_words_backends.py
+    elsewhere = (" bench ", " --backend ", " train ", " --model mine", " figures ", " steering ", " --sync jack", " --sync link")
     return [line for line in lines if line.startswith("aigc-music") and not any(word in line for word in elsewhere)]
 
 

@@ -27,6 +27,7 @@ Record = dict[str, Any]
 MIMES: dict[str, str] = {
     ".mid": "audio/midi", ".midi": "audio/midi", ".json": "application/json", ".txt": "text/plain",
     ".lrc": "text/plain", ".srt": "application/x-subrip", ".ass": "text/x-ssa", ".ttml": "application/ttml+xml",
+    ".musicxml": "application/vnd.recordare.musicxml+xml",
     ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png",
 }  # fmt: skip
 
@@ -75,7 +76,7 @@ class _Music:
 
 
 class _Words:
-    """A text as JSON, the record under 'provenance'; plain words and timed lyrics beside it."""
+    """A text as JSON, the record under 'provenance'; beside it plain words, timed lyrics, the melody that sings."""
 
     suffixes = (".json",)
 
@@ -88,6 +89,12 @@ class _Words:
             from aigc_music.files.lyrics import lyrics_bytes
 
             files |= {suffix: lyrics_bytes(content.timed, name) for suffix, name in BESIDE_LYRICS.items()}
+            if content.melody is not None:
+                from aigc_music.files.lyrics import midi, musicxml_writer
+                from aigc_music.files.midi import score_bytes
+
+                files[".sung.mid"] = score_bytes(midi.to_score(content.timed, content.melody, content.track))
+                files[".musicxml"] = musicxml_writer.render(content.timed, content.melody, content.track)
         return files
 
     def read(self, path: Path) -> tuple[Record | None, bytes]:

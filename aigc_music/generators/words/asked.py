@@ -23,9 +23,10 @@ from aigc_music.engine.registry import Material
 from aigc_music.engine.requests import TextRequest
 
 from . import kinds, sounds
+from .builtin import reading_models
 from .kinds.figures import figures
 from .kinds.subject import Subject, subject_of
-from .melody import template_of
+from .melody import template_of, with_melody
 from .prompts import LINES_SCHEMA, Message, again, clean, json_in, kind_messages, line_messages, lines_in
 from .scorer import problems, score
 from .sheet import lyrics_text, title_from
@@ -92,8 +93,9 @@ class AskedWords:
 
     def materials(self) -> list[Material]:
         """Who was asked, and our own model where it had to stand in."""
-        own = [Material.of_card(self._spare.model.card)] if self.request.kind == "lyrics" else []
-        return [self.model(), *own]
+        if self.request.kind != "lyrics":
+            return [self.model()]
+        return [self.model(), Material.of_card(self._spare.model.card), *reading_models(self.request.language)]
 
     def quality(self) -> dict[str, Any]:
         """Figures of the scorer, or of kinds.figures; remarks on what had to be mended."""
@@ -121,7 +123,7 @@ class AskedWords:
             row["by"] = self._by[number]
         own = sum(self._by[number] == "builtin" for number in self._by)
         self._figures = report.record() | {"lines_by_builtin": own}
-        return text
+        return with_melody(text, request)
 
     def _lyrics(self, job: JobContext) -> Iterator[str]:
         self.prepare(job)

@@ -5,6 +5,7 @@ Threads: one generator a thread. Realtime-safe: no.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,7 +24,7 @@ from ..facts import facts_of
 from . import sounds
 from .decode import Poet, Rhyme, Wishes
 from .lexicon import lexicon_of
-from .melody import template_of
+from .melody import template_of, with_melody
 from .scorer import Report, score
 from .sheet import joined, lyrics_text, title_from
 from .template import Template
@@ -97,10 +98,11 @@ class BuiltinLyrics:
         job.progress(1.0, "measuring")
         self._report = score(lines, self.template, self.request.language, self._model, self._theme, self._index)
         title = self.request.title or title_from(self.template, lines)
-        return lyrics_text(self.template, lines, title, self.request.theme, self.request.artist)
+        sheet = lyrics_text(self.template, lines, title, self.request.theme, self.request.artist)
+        return with_melody(sheet, self.request)
 
     def materials(self) -> list[Material]:
-        return [Material.of_card(self._model.card)]
+        return [Material.of_card(self._model.card), *reading_models(self.request.language)]
 
     def quality(self) -> dict[str, Any]:
         """Figures of the scorer, and what is worth knowing of how the request was taken."""
@@ -159,6 +161,13 @@ class BuiltinLyrics:
             ):
                 return number, tokens
         return -1, []
+
+
+def reading_models(language: str) -> list[Material]:
+    """The model that says how words sound; Chinese needs none."""
+    return [Material.of_card(json.loads((find("pronunciation") / "card.json").read_text("utf-8")))] * (
+        language == "en"
+    )
 
 
 def index_of_copies(model: str) -> Index | None:

@@ -31,6 +31,7 @@ from statistics import median
 from aigc_music.core.errors import UsageError, choose
 from aigc_music.core.notes import Note, Score, Track
 from aigc_music.core.parts import PART_NAMES
+from aigc_music.core.texts import Text
 from aigc_music.core.time import TICKS_PER_QUARTER, Metre, MetreMap
 from aigc_music.engine.requests import TextRequest
 from aigc_music.engine.streams import stream
@@ -39,7 +40,7 @@ from ..facts import SongFacts, facts_of
 from .template import LineSpec, Slot, Template, rhymed
 from .verse import verse_template
 
-__all__ = ["melody_lines", "singing_track", "template_of", "weights_at"]
+__all__ = ["melody_lines", "singing_track", "template_of", "weights_at", "with_melody"]
 
 SINGING_NAMES = ("vocal", "voice", "sing", "melody", "lead", "soprano", "tune", "gesang", "chant")
 """What tracks that sing are called, the surest first."""
@@ -97,6 +98,15 @@ def template_of(request: TextRequest) -> Template:
     remarks = (f"{track.name or 'the melody'} sings {notes} notes on {sung} syllables in {len(lines)} lines",)
     scheme = "".join(line.rhyme for line in lines if line.stanza == lines[0].stanza)
     return Template(tuple(lines), request.language, scheme, True, track.name, "", remarks)
+
+
+def with_melody(text: Text, request: TextRequest) -> Text:
+    """The text with the music that it is sung to, where there is some; `request` as settled."""
+    if request.melody is None:
+        return text
+    score = facts_of(request.melody).score
+    sings = singing_track(score, request.track)
+    return replace(text, melody=score, track=next(n for n, track in enumerate(score.tracks) if track is sings))
 
 
 def singing_track(score: Score, wanted: str | None) -> Track:
