@@ -124,7 +124,10 @@ def readme_commands() -> list[str]:
     lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
     # measuring and training take minutes, and data; a foreign transport needs its own world, and Link would speak to
     # the real network: tests/test_real_sync.py plays those two. Models of others: tests/test_words_backends.py
-    elsewhere = (" bench ", " --backend ", " train ", " --model mine", " figures ", " steering ", " --sync jack", " --sync link")
+    elsewhere = (
+        " bench ", " --backend ", " train ", " --model mine", " figures ", " steering ", " --sync jack",
+        " --sync link",
+    )  # fmt: skip
     return [line for line in lines if line.startswith("aigc-music") and not any(word in line for word in elsewhere)]
 
 
