@@ -24,8 +24,7 @@ HEIGHT: dict[int, float] = {1: 5.0, 2: 4.0, 3: 1.5, 4: 3.5, 5: 3.0}
 """Mean height of the Mandarin tones on Chao's scale of 1..5; tone 5 is the neutral one."""
 
 _PARTED = (
-    "to day", "to night", "to morrow", "any thing", "any body", "every thing", "every body", "some thing",
-    "some body", "no body", "good bye",
+    "to day", "to night", "to morrow", "any thing", "any body", "some thing", "some body", "no body", "good bye",
 )  # fmt: skip
 JOINED: dict[str, tuple[str, ...]] = {pair.replace(" ", ""): tuple(pair.split()) for pair in _PARTED}
 """Words that old books part, as our models do: they are spelt in one, and sound like their parts."""
