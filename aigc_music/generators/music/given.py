@@ -166,9 +166,10 @@ def _key_of(score: Score, song: Song) -> Key:
         if np.mean(key.scale >> pitches % 12 & 1) >= _KEY_FITS:
             return key
     weights = np.bincount(pitches % 12, weights=np.minimum(notes[:, 4], 4 * TICKS_PER_QUARTER), minlength=12)
-    likely = np.array(
-        [np.corrcoef(weights, np.roll(profile, root))[0, 1] for profile in KEY_PROFILES for root in range(12)]
-    )
+    with np.errstate(invalid="ignore"):  # twelve equal tones are like no key: not a number, and no reason to warn
+        likely = np.array(
+            [np.corrcoef(weights, np.roll(profile, root))[0, 1] for profile in KEY_PROFILES for root in range(12)]
+        )
     last = int(notes[notes[:, 0] == notes[-1, 0], 2].min()) % 12
     likely[[last, last + 12]] += _HOME
     best = int(np.argmax(np.nan_to_num(likely)))
