@@ -111,6 +111,13 @@ def test_a_killed_worker_is_an_error_and_is_replaced() -> None:
         assert engine.run(MusicRequest(bars=1, seed=1)).score.notes
 
 
+def test_a_closed_engine_takes_no_job() -> None:
+    engine = Engine()
+    engine.close()
+    with pytest.raises(Cancelled, match="closed"):
+        engine.run(MusicRequest(bars=1, seed=1))
+
+
 def test_workers_stand_back(engine: Engine) -> None:
     assert engine._pool is not None
     pid = engine._pool._workers[0].process.pid

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from aigc_music.core.errors import ModelError
 from aigc_music.core.notes import Note, Score, Track
 from aigc_music.files.midi import write_score
-from models.music import trunks
+from models import trunks
 from models.music.decode_cpu import Conditions, Limits, Rest, load_model
 from models.trunks import KINDS, cnn, ring, transformer
 from tests.tiny_model import SIZES, config_of, tiny_model

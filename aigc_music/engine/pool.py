@@ -74,10 +74,14 @@ class _Worker:
 
     def _listen(self) -> None:
         assert self.process.stdout is not None
-        with suppress(OSError, EOFError):
+        try:
             while (message := read_message(self.process.stdout)) is not None:
                 self._take(message)
-        code = self.process.wait()
+        finally:  # whatever went wrong with what it said, its job must come to an end
+            self.process.kill()
+            self._ended(self.process.wait())
+
+    def _ended(self, code: int) -> None:
         for pipe in (self.process.stdin, self.process.stdout):
             with suppress(OSError):  # what was still to be written has no reader any more
                 pipe.close()  # type: ignore[union-attr]
@@ -123,6 +127,9 @@ class Pool:
 
     def submit(self, job: Job) -> None:
         with self._lock:
+            if self._closed:
+                job.end(error=Cancelled("the engine is closed: make another one"))
+                return
             self._waiting.append(job)
             self._hand_out()
 
