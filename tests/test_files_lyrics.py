@@ -703,7 +703,7 @@ def test_noise_is_lyrics_or_a_file_error(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", ["lrc", "a2", "ass", "ttml", "midi"])
-def test_twenty_thousand_lines_take_two_seconds(name: str) -> None:
+def test_twenty_thousand_lines_are_no_burden(name: str) -> None:
     lines = []
     for index in range(20_000):
         words = [Word((Syllable("some", index * 2 + n * 0.3, index * 2 + n * 0.3 + 0.3),)) for n in range(2)]
@@ -715,7 +715,7 @@ def test_twenty_thousand_lines_take_two_seconds(name: str) -> None:
     back = parse_lyrics(data, name)
     took = written - began, time.process_time() - written
     assert len(back.lines) == 20_000
-    assert max(took) < 2 * 3, f"writing {took[0]:.1f} s, reading {took[1]:.1f} s"  # thrice, for a busy machine
+    assert max(took) < 20, f"writing {took[0]:.1f} s, reading {took[1]:.1f} s"  # hours, were it the square of the size
 
 
 M = 1 << 20
