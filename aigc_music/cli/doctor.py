@@ -70,12 +70,16 @@ def _realtime() -> list[Check]:
 
 def _model() -> list[Check]:
     from aigc_music.core.errors import AigcMusicError
+    from aigc_music.generators.music.planner import Planner
     from models.music.bench import decode_ms
+    from models.music.decode_cpu import load_model
     from models.zoo import cards
 
     try:
         names = list(cards())
-        speed = decode_ms(notes=200)
+        model = load_model("default")
+        Planner(model).warm_up()  # compiles all that `live` plays with, so that its first start need not
+        speed = decode_ms(200, model)
     except AigcMusicError as err:
         return [Check("model", False, str(err), "install aigc-music again")]
     fast = speed["p50"] <= 5.0
