@@ -715,7 +715,7 @@ def test_twenty_thousand_lines_are_no_burden(name: str) -> None:
     back = parse_lyrics(data, name)
     took = written - began, time.process_time() - written
     assert len(back.lines) == 20_000
-    assert max(took) < 20, f"writing {took[0]:.1f} s, reading {took[1]:.1f} s"  # minutes, were it the square
+    assert max(took) < 2 * 3, f"writing {took[0]:.1f} s, reading {took[1]:.1f} s"  # thrice, for a busy machine
 
 
 M = 1 << 20

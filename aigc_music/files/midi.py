@@ -30,17 +30,17 @@ Threads: any. Realtime-safe: no.
 from __future__ import annotations
 
 import io
-import stat
 import struct
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..core.errors import FileError, MidiFileError, UsageError
+from ..core.errors import MidiFileError, UsageError
 from ..core.notes import Note, Score, Track
 from ..core.theory import Key
 from ..core.time import BPM_MAX, BPM_MIN, TICKS_PER_QUARTER, Metre, MetreMap
 from .atomic import atomic_write
+from .reading import read_bytes
 
 if TYPE_CHECKING:
     from mido import Message, MetaMessage, MidiFile, MidiTrack
@@ -80,26 +80,11 @@ def read_score(source: str | Path | bytes) -> Score:
     `Score.repairs` is empty for a sound file. Raises MidiFileError for bytes that are no MIDI file, more than
     64 MB or more than 2 million events, and FileError for a path that cannot be read.
     """
-    data = source if isinstance(source, bytes) else _bytes_of(Path(source))
+    data = source if isinstance(source, bytes) else read_bytes(Path(source), MAX_BYTES, "a .mid file")
     name = "these bytes" if isinstance(source, bytes) else repr(str(source))
     if len(data) > MAX_BYTES:
         raise MidiFileError(f"{name}: more than {MAX_BYTES >> 20} MB: give a smaller MIDI file, or split it")
     return _Reader(data, name).score()
-
-
-def _bytes_of(path: Path) -> bytes:
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):  # before opening it, which would wait for ever at a pipe
-            raise FileError(f"cannot read {str(path)!r}: it is not a regular file: give a .mid file")
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except FileError:
-        raise
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise FileError(f"cannot read {str(path)!r}: {reason}: check the name and the permissions") from error
-    except ValueError as error:  # a null byte in the name
-        raise FileError(f"cannot read {str(path)!r}: {error}: give another file name") from error
 
 
 class _Sequence(NamedTuple):

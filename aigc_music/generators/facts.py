@@ -50,10 +50,6 @@ class SongFacts:
     end: int
     energy: NDArray[np.float64]
 
-    def seconds_at(self, tick: int) -> float:
-        """Seconds from the beginning to a tick."""
-        return self.score.tempo_map().ns_at(tick) / 1e9
-
     @property
     def seconds(self) -> float:
         return self.score.seconds()

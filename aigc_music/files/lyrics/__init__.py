@@ -15,7 +15,6 @@ Threads: any. Realtime-safe: no.
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any
 from ...core.errors import FileError, UsageError, choose
 from ...core.lyrics import TimedLyrics
 from ..atomic import atomic_write
+from ..reading import read_bytes
 from . import ass, enhanced_lrc, kar, lrc, midi, musicxml, mxl, own_json, srt, text, ttml
 from .shape import spread as _spread
 
@@ -87,7 +87,7 @@ def read_lyrics(path: str | Path, *, spread: bool = False) -> TimedLyrics:
     is known.
     """
     path = Path(path)
-    data = _bytes_of(path)
+    data = read_bytes(path, MAX_BYTES, "a lyrics file")
     name = None if path.suffix.lower() in _UNSURE else _by_suffix(path)
     try:
         lyrics = parse_lyrics(data, name)
@@ -158,18 +158,3 @@ def _decoded(data: bytes) -> str:
         except UnicodeDecodeError:
             continue
     return data.decode("latin-1")
-
-
-def _bytes_of(path: Path) -> bytes:
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):  # before opening it, which would wait for ever at a pipe
-            raise FileError(f"cannot read {str(path)!r}: it is not a regular file: give a lyrics file")
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except FileError:
-        raise
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise FileError(f"cannot read {str(path)!r}: {reason}: check the name and the permissions") from error
-    except ValueError as error:  # a null byte in the name
-        raise FileError(f"cannot read {str(path)!r}: {error}: give another file name") from error

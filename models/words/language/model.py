@@ -188,9 +188,7 @@ class LanguageModel:
 
 
 class Hearing:
-    """What a model has heard of one piece. Made by LanguageModel.hear; `end_line` is the id of the line's end."""
-
-    end_line = LanguageModel.END
+    """What a model has heard of one piece. Made by LanguageModel.hear."""
 
     def __init__(
         self, model: LanguageModel, condition: Vector, slant: Vector, state: gru.State | None = None

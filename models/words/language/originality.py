@@ -77,13 +77,6 @@ class Index:
         _ask(grams, self._hashes, self._bits, held)
         return held
 
-    def run_at_start(self, words: Sequence[str]) -> int:
-        """Words of the copied phrase that begins with the first word, 0 for none: what a decoder that writes
-        leftwards asks about a new word and those right of it."""
-        held = self.holds(words)
-        count = int(np.argmin(held)) if not held.all() else len(held)
-        return count + self.gram - 1 if count else 0
-
     def copies(self, words: Sequence[str], limit: int = LIMIT) -> bool:
         """Whether `limit` or more of these words in a row stand in a training text. words: as in `holds`."""
         return len(words) >= limit and _longest(self.holds(words), self.gram)[0] >= limit
