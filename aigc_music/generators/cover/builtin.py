@@ -14,22 +14,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aigc_music.core.errors import UsageError, choose
+from aigc_music.core.errors import choose
 from aigc_music.core.pictures import Picture
 from aigc_music.engine.job import JobContext
 from aigc_music.engine.registry import Material
 from aigc_music.engine.requests import ImageRequest
 from aigc_music.engine.streams import stream
 
-from ..facts import facts_of
-from . import measure
 from .families import FAMILIES
-from .fonts import FontBook, missing_message
-from .legible import LEAST, Written, write
+from .fonts import FontBook
+from .judge import judged, seen
+from .legible import Written, write
 from .material import load_painter, paint
-from .motif import Motif, motif_by_chance, motif_of
+from .motif import Motif, motif_for
 from .palettes import Palette, choose_palette, mood_of
-from .rules import problems
 from .sleeve import Sleeve
 
 __all__ = ["BuiltinCover"]
@@ -47,10 +45,8 @@ class BuiltinCover:
     def __init__(self, request: ImageRequest) -> None:
         mood = mood_of(request.mood)
         self.book = FontBook(request.language, request.font)
-        missing = self.book.missing(request.title + request.artist) if request.kind == "cover" else {}
-        if missing and not request.allow_missing_glyphs:
-            raise UsageError(missing_message(missing))
-        self.motif = _motif(request, mood)
+        self.book.refuse_missing(request)
+        self.motif = motif_for(request, mood)
         family = request.family and choose("family", request.family, FAMILIES)
         if request.kind == "cover":
             family = family or choose_family(
@@ -99,7 +95,7 @@ class BuiltinCover:
             job.progress(0.1, "painting")
             pixels = paint(self.painter, str(self.request.picture), job.seed)
             job.progress(1.0, "painting")
-            self._figures = {"width": pixels.shape[1], "rank": 0.0, **_seen(pixels)}
+            self._figures = {"width": pixels.shape[1], "rank": 0.0, **seen(pixels)}
             return Picture(pixels, self.request.title, self.request.artist)
         sleeve = self._sleeve(job)
         written: list[Written] = []
@@ -107,7 +103,7 @@ class BuiltinCover:
             pass
         pixels = np.ascontiguousarray(sleeve.pixels[..., :3])
         job.progress(0.97, "checking")
-        self._measure(pixels, written, job)
+        self._figures = judged(pixels, written, self.request, job)
         self._figures["seconds"] = round(time.process_time() - began, 3)
         texts = tuple(words.text for words in written)
         return Picture(pixels, self.request.title, self.request.artist, texts)
@@ -147,45 +143,12 @@ class BuiltinCover:
             job.progress(0.9, stage)
             yield stage
 
-    def _measure(self, pixels: NDArray[np.uint8], written: list[Written], job: JobContext) -> None:
-        contrast = min((words.contrast for words in written), default=21.0)
-        title = next((words for words in written if words.which == "title"), None)
-        outside = max((words.outside for words in written), default=0.0)
-        job.progress(0.98, "checking")
-        found = problems(pixels, self.request, [words.text for words in written])
-        letter = title.thumbnail if title else None
-        job.progress(0.99, "checking")
-        seen = _seen(pixels)
-        rank = 3.0 * max(0.0, LEAST - contrast) + 0.2 * outside + 1.0 * len(found)
-        rank += 0.0 if letter is None else max(0.0, _LEAST_LETTER - letter)
-        rank += 0.3 * sum(words.mended == "plate" for words in written)
-        rank += 0.02 * abs(seen["luma_entropy"] - 5.5) + 0.002 * abs(seen["colourfulness"] - 55)
-        self._figures = {
-            "family": self.request.family,
-            "palette": self.request.palette,
-            "contrast_min": round(contrast, 2),
-            "title_px_at_64": None if letter is None else round(float(letter), 2),
-            "title_contrast_at_64": None if title is None else round(title.thumbnail_contrast, 2),
-            "margin_violation": round(float(outside), 2),
-            "mended": {words.which: words.mended for words in written if words.mended},
-            **seen,
-            "phash": f"{measure.phash(pixels):032x}",
-            "problems": found,
-            "rank": round(float(rank), 4),
-        }
-
 
 def choose_family(motif: Motif, rng: np.random.Generator) -> str:
     """A family by chance, the likelier the nearer it lies to the song's mood."""
     away = [math.hypot(row.bright - motif.bright, row.arousal - motif.arousal) for row in FAMILIES.values()]
     weights = np.exp(-0.7 * np.array(away))
     return list(FAMILIES)[int(rng.choice(len(weights), p=weights / weights.sum()))]
-
-
-def _motif(request: ImageRequest, mood: tuple[float, float] | None) -> Motif:
-    if request.song is None:
-        return motif_by_chance(stream(request.seed, "cover.motif"), mood)
-    return motif_of(facts_of(request.song), mood)
 
 
 def _model(request: ImageRequest) -> str:
@@ -195,12 +158,3 @@ def _model(request: ImageRequest) -> str:
 def _preview(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     step = -(-len(pixels) // 256)
     return np.ascontiguousarray(pixels[::step, ::step, :3])
-
-
-def _seen(pixels: NDArray[np.uint8]) -> dict[str, float]:
-    return {
-        "colourfulness": round(measure.colourfulness(pixels), 2),
-        "luma_entropy": round(measure.entropy(pixels), 3),
-        "edge_energy": round(measure.edges(pixels), 3),
-        "brightness": round(float(pixels[::8, ::8].mean()) / 255, 3),
-    }

@@ -19,22 +19,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aigc_music.core.errors import ModelError, UsageError, choose
+from aigc_music.core.errors import ModelError, choose
 from aigc_music.core.pictures import Picture
 from aigc_music.engine.job import Chunk, JobContext
 from aigc_music.engine.registry import Material
 from aigc_music.engine.requests import ImageRequest
 from aigc_music.engine.streams import stream
 
-from ..facts import facts_of
 from ..hub import source_of
-from . import full, measure
+from . import full
 from .families import FAMILIES, Family
-from .fonts import FontBook, missing_message
-from .legible import LEAST, Written, write
-from .motif import motif_by_chance, motif_of
+from .fonts import FontBook
+from .judge import judged, seen
+from .legible import Written, write
+from .motif import motif_for
 from .palettes import choose_palette, mood_of
-from .rules import problems
 from .sleeve import Sleeve
 
 __all__ = ["DiffusionCover"]
@@ -63,15 +62,10 @@ class DiffusionCover:
         self._source = source_of(request.model, "model_index.json", "diffusers")
         self._material = Material("model", request.model)
         self._book = FontBook(request.language, request.font)
-        missing = self._book.missing(request.title + request.artist) if request.kind == "cover" else {}
-        if missing and not request.allow_missing_glyphs:
-            raise UsageError(missing_message(missing))
+        self._book.refuse_missing(request)
         family = choose("family", request.family or "full", USABLE)
         mood, draw = mood_of(request.mood), stream(request.seed, "cover.palette")
-        if request.song is None:
-            self._motif = motif_by_chance(stream(request.seed, "cover.motif"), mood)
-        else:
-            self._motif = motif_of(facts_of(request.song), mood)
+        self._motif = motif_for(request, mood)
         self._palette = choose_palette(request.palette, self._motif, USABLE[family].ground, draw)
         self.request = replace(
             request, palette=request.palette or self._palette.name, prompt=request.prompt or self._prompt(request),
@@ -104,7 +98,7 @@ class DiffusionCover:
         request = self.request
         picture = self._painted(job)
         if request.kind == "picture":
-            self._figures = {"width": picture.shape[1], "rank": 0.0, **_seen(picture)}
+            self._figures = {"width": picture.shape[1], "rank": 0.0, **seen(picture)}
             return Picture(picture, request.title, request.artist)
         words = {"title": request.title, "artist": request.artist}
         sleeve = Sleeve(
@@ -123,7 +117,7 @@ class DiffusionCover:
                 job.progress(0.9, stage)
         pixels = np.ascontiguousarray(sleeve.pixels[..., :3])
         job.progress(0.98, "checking")
-        self._measure(pixels, written, picture.shape[1])
+        self._figures = judged(pixels, written, request, job) | {"picture_width": picture.shape[1]}
         return Picture(pixels, request.title, request.artist, tuple(words.text for words in written))
 
     def materials(self) -> list[Material]:
@@ -184,20 +178,6 @@ class DiffusionCover:
         pixels: NDArray[np.uint8] = np.round(np.clip(np.nan_to_num(images[0]), 0, 1) * 255).astype(np.uint8)
         return np.ascontiguousarray(pixels[..., :3])
 
-    def _measure(self, pixels: NDArray[np.uint8], written: list[Written], painted: int) -> None:
-        contrast = min((words.contrast for words in written), default=21.0)
-        found = problems(pixels, self.request, [words.text for words in written])
-        title = next((words for words in written if words.which == "title"), None)
-        self._figures = {
-            "family": self.request.family, "palette": self.request.palette, "picture_width": painted,
-            "contrast_min": round(contrast, 2),
-            "title_px_at_64": None if title is None else round(title.thumbnail, 2),
-            "margin_violation": round(max((words.outside for words in written), default=0.0), 2),
-            "mended": {words.which: words.mended for words in written if words.mended},
-            **_seen(pixels), "problems": found,
-            "rank": round(3.0 * max(0.0, LEAST - contrast) + len(found), 4),
-        }  # fmt: skip
-
 
 def _pipeline(name: str, local: bool) -> Any:
     """The pipeline, ready to paint. ModelError where it cannot be loaded."""
@@ -245,11 +225,3 @@ def _preview(latents: NDArray[np.float32]) -> NDArray[np.uint8]:
 def _small(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     step = -(-max(pixels.shape[:2]) // PREVIEW_SIDE)
     return np.ascontiguousarray(pixels[::step, ::step, :3])
-
-
-def _seen(pixels: NDArray[np.uint8]) -> dict[str, float]:
-    return {
-        "colourfulness": round(measure.colourfulness(pixels), 2),
-        "luma_entropy": round(measure.entropy(pixels), 3),
-        "edge_energy": round(measure.edges(pixels), 3),
-    }

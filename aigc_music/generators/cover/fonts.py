@@ -22,6 +22,7 @@ import skia
 
 from aigc_music.core.errors import ModelError, UsageError
 from aigc_music.engine.registry import Material
+from aigc_music.engine.requests import ImageRequest
 
 __all__ = ["FACES", "Face", "FontBook", "missing_message", "sticks"]
 
@@ -221,6 +222,12 @@ class FontBook:
             and not any(self._has(name, letter) for name in names)
             and self._find(letter, text) is None
         }
+
+    def refuse_missing(self, request: ImageRequest) -> None:
+        """UsageError where no font has a character of the cover's title or artist, unless boxes are allowed."""
+        missing = self.missing(request.title + request.artist) if request.kind == "cover" else {}
+        if missing and not request.allow_missing_glyphs:
+            raise UsageError(missing_message(missing))
 
     def materials(self) -> list[Material]:
         """The faces that words were set in."""

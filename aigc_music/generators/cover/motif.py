@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from aigc_music.core.parts import DRUMS
 from aigc_music.core.theory import CHORD_QUALITIES, NO_CHORD, NO_ROOT
+from aigc_music.engine.requests import ImageRequest
+from aigc_music.engine.streams import stream
 
-from ..facts import SongFacts
+from ..facts import SongFacts, facts_of
 
-__all__ = ["Degree", "Motif", "motif_by_chance", "motif_of"]
+__all__ = ["Degree", "Motif", "motif_by_chance", "motif_for", "motif_of"]
 
 _TENSION = (0.1, 0.2, 0.7, 0.7, 0.3, 0.3, 0.5, 0.7, 0.9, 0.4, 0.25, 0.45)  # one a chord quality, by ear
 _MOST_CHORDS = 64
@@ -97,6 +99,13 @@ def motif_of(facts: SongFacts, mood: tuple[float, float] | None) -> Motif:
         edges=tuple(section.begin / end for section in facts.sections), bright=bright, arousal=arousal,
         tonic=facts.key.tonic, minor=facts.key.is_minor,
     )  # fmt: skip
+
+
+def motif_for(request: ImageRequest, mood: tuple[float, float] | None) -> Motif:
+    """The motif of the song that a request gives, or one by chance. Errors as facts_of."""
+    if request.song is None:
+        return motif_by_chance(stream(request.seed, "cover.motif"), mood)
+    return motif_of(facts_of(request.song), mood)
 
 
 def motif_by_chance(rng: np.random.Generator, mood: tuple[float, float] | None) -> Motif:
