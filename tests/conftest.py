@@ -1,4 +1,4 @@
-"""What holds for all tests: laws are judged by what comes out, never by a stopwatch (the first example may compile)."""
+"""What holds for all tests: laws are judged by what comes out, never by a stopwatch (a first example may compile)."""
 
 from __future__ import annotations
 
