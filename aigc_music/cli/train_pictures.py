@@ -45,7 +45,7 @@ def command(
     data: Path, out: Path, kind: str, name: str | None, size: int, minutes: float | None, replace_model: bool,
     as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
-    """Train a painter against its critic: a generator that learns until a second network cannot tell it from art."""
+    """Train a painter and its critic against each other on pictures; the critic tells painted ones from real ones."""
     for package in ("torch", "onnx"):
         if find_spec(package) is None:
             raise MissingExtraError(package, "train", "training")
@@ -68,4 +68,5 @@ def command(
         click.echo(json.dumps(result))
         return
     click.echo(f"{state.step} steps: {folder}")
-    click.echo(f"measure it: aigc-music evaluate pictures {data} --model {name or folder}")
+    if kind == "class":
+        click.echo(f"measure it: aigc-music evaluate pictures {data} --model {name or folder}")

@@ -98,7 +98,7 @@ def _plain(template: Template, lines: Sequence[str], title: str) -> str:
         again = f" {seen[section]}" if often[section] > 1 and section != "chorus" else ""
         rows += ["", f"[{name}{again}]"] if len(often) > 1 and first.opens else [""]
         rows += [lines[number] for number in numbers]
-    return "\n".join(rows) + "\n"
+    return "\n".join(rows)
 
 
 def _sung(text: str, spec: LineSpec, language: str) -> tuple[Word, ...]:
