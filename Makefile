@@ -50,7 +50,7 @@ setup-test: $(BIN)/.ready-test
 $(BIN)/.ready-test: pyproject.toml $(BIN)/.ready
 	@sh .ci/system-packages test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,peers,hub,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,peers,hub,scale,test]'
 	@touch $@
 
 clean:  ## remove the environment and caches

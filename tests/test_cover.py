@@ -16,16 +16,17 @@ from aigc_music.core.errors import ModelError, UsageError
 from aigc_music.core.notes import Note, Score, Track
 from aigc_music.engine.job import Cancelled, JobContext
 from aigc_music.engine.requests import ImageRequest
-from aigc_music.generators.cover import builtin, fonts, rules
+from aigc_music.generators.cover import builtin, rules
 from aigc_music.generators.cover.builtin import BuiltinCover
-from aigc_music.generators.cover.colour import contrast, distance, lab, mix, parse_colour
 from aigc_music.generators.cover.families import FAMILIES
-from aigc_music.generators.cover.fonts import FontBook
 from aigc_music.generators.cover.legible import LEAST
-from aigc_music.generators.cover.lettering import Box, Style, set_block
 from aigc_music.generators.cover.measure import colourfulness, detail, near, phash
-from aigc_music.generators.cover.palettes import PALETTES
 from aigc_music.generators.cover.rules import problems
+from aigc_music.generators.design import fonts
+from aigc_music.generators.design.colour import contrast, distance, lab, mix, parse_colour
+from aigc_music.generators.design.fonts import FontBook
+from aigc_music.generators.design.lettering import Box, Style, set_block
+from aigc_music.generators.design.palettes import PALETTES
 
 SIZE = 512
 LETTERS = st.characters(whitelist_categories=("Lu", "Ll", "Nd"), max_codepoint=0x17F)

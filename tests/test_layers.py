@@ -15,16 +15,23 @@ ROOT = Path(__file__).parent.parent
 ALLOWED: dict[str, set[str]] = {
     "aigc_music.core": set(),
     "aigc_music.files": {"aigc_music.core"},
-    "bridge": {"aigc_music.core", "aigc_music.files"},
+    "bridge.synth": {"aigc_music.core", "aigc_music.files", "bridge"},
+    "bridge": {"aigc_music.core", "aigc_music.files", "bridge.synth"},
     "models": {"aigc_music.core", "aigc_music.files"},
     "aigc_music.engine": {"aigc_music.core", "aigc_music.files", "models"},
-    "aigc_music.generators": {"aigc_music.core", "aigc_music.files", "aigc_music.engine", "models"},
+    "aigc_music.generators": {  # the synth is how a score sounds, live and offline
+        "aigc_music.core", "aigc_music.files", "aigc_music.engine", "models", "bridge.synth",
+    },
+    "aigc_music.release": {
+        "aigc_music.core", "aigc_music.files", "aigc_music.engine", "aigc_music.generators", "models",
+    },
     "aigc_music.live": {
         "aigc_music.core", "aigc_music.files", "aigc_music.engine", "aigc_music.generators", "models", "bridge",
+        "bridge.synth",
     },
     "aigc_music.cli": {
         "aigc_music.core", "aigc_music.files", "aigc_music.engine", "aigc_music.generators", "aigc_music.live",
-        "models", "bridge",
+        "aigc_music.release", "models", "bridge", "bridge.synth",
     },
 }  # fmt: skip
 HEAVY = {"torch", "numba", "numpy", "rtmidi", "sounddevice", "pretty_midi"}
@@ -33,6 +40,7 @@ TORCH_PLACES = (
     "models.music.peers", "models.music.decode_gpu", "models.pictures.networks", "models.pictures.train",
     "models.words.language.network", "models.words.language.train", "models.words.speech.network",
     "models.words.speech.train", "aigc_music.generators.words.hub", "aigc_music.generators.cover.diffusion",
+    "aigc_music.generators.video.diffusion",
 )  # fmt: skip
 
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from .engine import Engine, Job
 from .job import Cancelled, Chunk, Progress
-from .requests import ImageRequest, MusicRequest, Request, TextRequest
+from .requests import AudioRequest, ImageRequest, MusicRequest, Request, TextRequest, VideoRequest
 from .result import Artifact, Result
 
 __all__ = [
-    "Artifact", "Cancelled", "Chunk", "Engine", "ImageRequest", "Job", "MusicRequest", "Progress", "Request",
-    "Result", "TextRequest",
+    "Artifact", "AudioRequest", "Cancelled", "Chunk", "Engine", "ImageRequest", "Job", "MusicRequest", "Progress",
+    "Request", "Result", "TextRequest", "VideoRequest",
 ]  # fmt: skip

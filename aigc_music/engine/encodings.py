@@ -14,21 +14,25 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from aigc_music.core.errors import FileError
+from aigc_music.core.films import Film
 from aigc_music.core.notes import Score
 from aigc_music.core.pictures import Picture
+from aigc_music.core.sounds import Sound
 from aigc_music.core.texts import Text
 
 from .provenance import canonical, source_type
 
-__all__ = ["MIMES", "Encoding", "encoding_of", "encoding_of_suffix", "suffixes_of"]
+__all__ = ["MIMES", "Encoding", "Record", "encoding_of", "encoding_of_suffix", "parsed_record", "suffixes_of"]
 
 Record = dict[str, Any]
+"""A provenance record, see engine.provenance."""
 
 MIMES: dict[str, str] = {
     ".mid": "audio/midi", ".midi": "audio/midi", ".json": "application/json", ".txt": "text/plain",
     ".lrc": "text/plain", ".srt": "application/x-subrip", ".ass": "text/x-ssa", ".ttml": "application/ttml+xml",
     ".musicxml": "application/vnd.recordare.musicxml+xml",
     ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png",
+    ".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg", ".mp4": "video/mp4",
 }  # fmt: skip
 
 
@@ -72,7 +76,7 @@ class _Music:
         from aigc_music.files.midi import read_score
 
         score = read_score(path)
-        return _parsed(score.provenance), self.encode(score, path.suffix, None)
+        return parsed_record(score.provenance), self.encode(score, path.suffix, None)
 
 
 class _Words:
@@ -125,14 +129,59 @@ class _Pictures:
     def read(self, path: Path) -> tuple[Record | None, bytes]:
         from aigc_music.files.pictures import provenance_of, without_xmp
 
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise FileError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
-        return _parsed(provenance_of(data)), without_xmp(data)
+        data = _whole(path)
+        return parsed_record(provenance_of(data)), without_xmp(data)
 
 
-_ENCODINGS: dict[type[Any], Encoding] = {Score: _Music(), Text: _Words(), Picture: _Pictures()}
+class _Sounds:
+    """A sound as WAV, FLAC or MP3, with title, artist and the record in its tags."""
+
+    suffixes = (".wav", ".flac", ".mp3")
+
+    def encode(self, content: Sound, suffix: str, record: Record | None) -> bytes:
+        from aigc_music.files.audio import sound_bytes
+
+        return sound_bytes(content, suffix, "" if record is None else canonical(record).decode())
+
+    def beside(self, content: Sound) -> dict[str, bytes]:
+        return {}
+
+    def read(self, path: Path) -> tuple[Record | None, bytes]:
+        from aigc_music.files.audio import provenance_of, without_provenance
+
+        data = _whole(path)
+        return parsed_record(provenance_of(data)), without_provenance(data)
+
+
+class _Films:
+    """A film as MP4; the record stands in an XMP box at its end. Its first frame may stand beside it."""
+
+    suffixes = (".mp4",)
+
+    def encode(self, content: Film, suffix: str, record: Record | None) -> bytes:
+        from aigc_music.files.pictures import xmp_packet
+        from aigc_music.files.video import with_xmp
+
+        if record is None:
+            return content.data
+        packet = xmp_packet(content.title, content.creator, source_type(record), canonical(record).decode())
+        return with_xmp(content.data, packet)
+
+    def beside(self, content: Film) -> dict[str, bytes]:
+        from aigc_music.files.pictures import picture_bytes
+
+        return {} if content.still is None else {".still.jpg": picture_bytes(content.still, ".jpg")}
+
+    def read(self, path: Path) -> tuple[Record | None, bytes]:
+        from aigc_music.files.video import provenance_of, without_xmp
+
+        data = _whole(path)
+        return parsed_record(provenance_of(data)), without_xmp(data)
+
+
+_ENCODINGS: dict[type[Any], Encoding] = {
+    Score: _Music(), Text: _Words(), Picture: _Pictures(), Sound: _Sounds(), Film: _Films(),
+}  # fmt: skip
 
 
 def encoding_of(content: Any) -> Encoding:
@@ -145,19 +194,27 @@ def encoding_of_suffix(suffix: str) -> Encoding | None:
     return next((row for row in _ENCODINGS.values() if suffix.lower() in row.suffixes), None)
 
 
-_OF_ASSET: dict[str, type] = {"music": Score, "text": Text, "image": Picture}
+_OF_ASSET: dict[str, type] = {"music": Score, "text": Text, "image": Picture, "audio": Sound, "video": Film}
 
 
 def suffixes_of(asset: str) -> tuple[str, ...]:
-    """The suffixes that an asset (music, text, image) can be written as."""
+    """The suffixes that an asset (music, text, image, audio, video) can be written as."""
     return _ENCODINGS[_OF_ASSET[asset]].suffixes
+
+
+def _whole(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FileError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
 
 
 def _json_bytes(document: Any) -> bytes:
     return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
-def _parsed(text: str) -> Record | None:
+def parsed_record(text: str) -> Record | None:
+    """A record from its JSON; None for '' and for what is none."""
     try:
         record = json.loads(text) if text else None
     except ValueError:

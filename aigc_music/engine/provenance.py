@@ -42,6 +42,8 @@ _LIBRARIES: dict[str, tuple[str, ...]] = {
     "music": ("numpy", "numba", "mido"),
     "text": ("numpy", "numba", "pypinyin"),
     "image": ("numpy", "numba", "onnxruntime", "skia-python", "pillow"),
+    "audio": ("numpy", "numba", "av"),
+    "video": ("numpy", "numba", "onnxruntime", "skia-python", "av"),
 }
 _OF_BACKEND: dict[str, tuple[str, ...]] = {
     "transformers": ("torch", "transformers"),
@@ -89,8 +91,9 @@ def finished(record: dict[str, Any], plain: bytes, beside: dict[str, bytes]) -> 
 
 
 def source_type(record: dict[str, Any]) -> str:
-    """The IPTC digital source type of a picture with this record."""
-    disclosure = record["disclosure"].get("artwork", "generated")
+    """The IPTC digital source type of a picture or film with this record."""
+    role = "video" if record["asset"] == "video" else "artwork"
+    disclosure = record["disclosure"].get(role, "generated")
     if disclosure == "generated" and not any(row["role"] == "model" for row in record["materials"]):
         return _ALGORITHMIC
     return SOURCE_TYPES[disclosure]

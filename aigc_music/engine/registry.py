@@ -24,6 +24,9 @@ GENERATORS: dict[tuple[str, str], tuple[str, str]] = {
     ("text", "openai"): ("aigc_music.generators.words.server", "ServerWords"),
     ("image", "builtin"): ("aigc_music.generators.cover.builtin", "BuiltinCover"),
     ("image", "diffusers"): ("aigc_music.generators.cover.diffusion", "DiffusionCover"),
+    ("audio", "builtin"): ("aigc_music.generators.audio.render", "AudioGenerator"),
+    ("video", "builtin"): ("aigc_music.generators.video.builtin", "BuiltinVideo"),
+    ("video", "diffusers"): ("aigc_music.generators.video.diffusion", "DiffusionVideo"),
 }
 
 
@@ -63,7 +66,8 @@ class Generator(Protocol):
         ...
 
     def generate(self, job: JobContext) -> Any:
-        """The whole result: a Score, a Text or a Picture. Calls job.progress at least every 0.3 s."""
+        """The whole result: a Score, a Text, a Picture, a Sound or a Film. Tells its progress at least every
+        0.3 s."""
         ...
 
     def materials(self) -> list[Material]:

@@ -20,13 +20,18 @@ from aigc_music.core.errors import AigcMusicError, FileError, ModelError
 
 from .encodings import encoding_of, encoding_of_suffix
 from .provenance import DISCLOSURES, FORMAT, record_id, source_type
-from .requests import ImageRequest, MusicRequest, Request, TextRequest
+from .requests import AudioRequest, ImageRequest, MusicRequest, Request, TextRequest, VideoRequest
 from .result import SIDECAR
 
 __all__ = ["Verdict", "request_of", "verify"]
 
-_REQUESTS: dict[str, type[Request]] = {"music": MusicRequest, "text": TextRequest, "image": ImageRequest}
-_ROLES: dict[str, tuple[str, ...]] = {"music": ("composition",), "text": ("lyrics", "text"), "image": ("artwork",)}
+_REQUESTS: dict[str, type[Request]] = {
+    "music": MusicRequest, "text": TextRequest, "image": ImageRequest, "audio": AudioRequest, "video": VideoRequest,
+}  # fmt: skip
+_ROLES: dict[str, tuple[str, ...]] = {
+    "music": ("composition",), "text": ("lyrics", "text"), "image": ("artwork",), "audio": ("instruments",),
+    "video": ("video",),
+}  # fmt: skip
 _KEYS = ("asset", "request", "seed", "materials", "parents", "disclosure", "content_sha256", "beside")
 
 

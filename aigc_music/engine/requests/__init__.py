@@ -3,9 +3,11 @@ always carries its seed."""
 
 from __future__ import annotations
 
+from .audio import AudioRequest
 from .base import Request
 from .image import ImageRequest
 from .music import TASKS, MusicRequest
 from .text import TextRequest
+from .video import VideoRequest
 
-__all__ = ["TASKS", "ImageRequest", "MusicRequest", "Request", "TextRequest"]
+__all__ = ["TASKS", "AudioRequest", "ImageRequest", "MusicRequest", "Request", "TextRequest", "VideoRequest"]

@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from aigc_music.core.errors import FileError, UsageError
+from aigc_music.core.lyrics import TimedLyrics
 from aigc_music.core.notes import Score
+from aigc_music.core.pictures import Picture
+from aigc_music.core.sounds import Sound
 
 __all__ = ["Request", "check_range"]
 
@@ -19,8 +22,9 @@ __all__ = ["Request", "check_range"]
 class Request:
     """Base of the requests, which are frozen dataclasses.
 
-    asset: what comes of it: music, text or image. PARENTS: names of the fields that hold earlier work (a path or a
-    Score), which the result descends from. Every request has `seed`, `backend` and `model`.
+    asset: what comes of it: music, text, image, audio or video. PARENTS: names of the fields that hold earlier work
+    (a path, a Result, or a content such as a Score), which the result descends from. Every request has `seed`,
+    `backend` and `model`.
     """
 
     __slots__ = ()
@@ -35,10 +39,14 @@ class Request:
         object.__setattr__(self, name, value)
 
     def _settle_parents(self) -> None:
-        """Paths of parents as text, so that the request is plain data."""
+        """Paths of parents as text and results as their contents, so that the request is plain data."""
         for name in self.PARENTS:
-            if isinstance(getattr(self, name), Path):
-                self._set(name, str(getattr(self, name)))
+            value = getattr(self, name)
+            if isinstance(value, Path):
+                self._set(name, str(value))
+            elif hasattr(value, "content"):  # a Result of an earlier job
+                value = value.content
+                self._set(name, getattr(value, "timed", None) if name == "lyrics" else value)
 
     def parents(self) -> list[dict[str, Any]]:
         """The earlier work this is made of: role, file name (where it has one) and SHA-256. FileError where a file
@@ -46,10 +54,8 @@ class Request:
         found = []
         for name in self.PARENTS:
             value = getattr(self, name)
-            if isinstance(value, Score):
-                from aigc_music.files.midi import score_bytes
-
-                found.append({"role": name, "sha256": hashlib.sha256(score_bytes(value)).hexdigest()})
+            if value is not None and not isinstance(value, str):
+                found.append({"role": name, "sha256": _hash_of_content(value)})
             elif value is not None:
                 try:
                     content = Path(value).read_bytes()
@@ -70,6 +76,23 @@ class Request:
                 value = Path(value).name if Path(value).exists() else value  # a hub id stays whole
             result[entry.name] = list(value) if isinstance(value, tuple) else value
         return result
+
+
+def _hash_of_content(value: Any) -> str:
+    """SHA-256 of earlier work that was given as it is, in the form in which it would be a file."""
+    if isinstance(value, Score):
+        from aigc_music.files.midi import score_bytes
+
+        return hashlib.sha256(score_bytes(value)).hexdigest()
+    if isinstance(value, TimedLyrics):
+        from aigc_music.files.lyrics import lyrics_bytes
+
+        return hashlib.sha256(lyrics_bytes(value, "json")).hexdigest()
+    if isinstance(value, Picture):
+        return hashlib.sha256(value.pixels.tobytes()).hexdigest()
+    if isinstance(value, Sound):
+        return hashlib.sha256(value.frames.tobytes()).hexdigest()
+    raise UsageError(f"earlier work is given as a file or as what it holds, not as {type(value).__name__}")
 
 
 def check_range(name: str, value: float, low: float, high: float, what: str) -> None:

@@ -21,13 +21,13 @@ from aigc_music.engine.registry import Material
 from aigc_music.engine.requests import ImageRequest
 from aigc_music.engine.streams import stream
 
+from ..design.fonts import FontBook
+from ..design.material import load_painter, paint
+from ..design.motif import Motif, motif_for
+from ..design.palettes import Palette, choose_palette, mood_of
 from .families import FAMILIES
-from .fonts import FontBook
 from .judge import judged, seen
 from .legible import Written, write
-from .material import load_painter, paint
-from .motif import Motif, motif_for
-from .palettes import Palette, choose_palette, mood_of
 from .sleeve import Sleeve
 
 __all__ = ["BuiltinCover"]

@@ -26,14 +26,14 @@ from aigc_music.engine.registry import Material
 from aigc_music.engine.requests import ImageRequest
 from aigc_music.engine.streams import stream
 
+from ..design.fonts import FontBook
+from ..design.motif import motif_for
+from ..design.palettes import choose_palette, mood_of
 from ..hub import source_of
 from . import full
 from .families import FAMILIES, Family
-from .fonts import FontBook
 from .judge import judged, seen
 from .legible import Written, write
-from .motif import motif_for
-from .palettes import choose_palette, mood_of
 from .sleeve import Sleeve
 
 __all__ = ["DiffusionCover"]

@@ -11,7 +11,7 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
-from .lettering import Box, Style
+from ..design.lettering import Box, Style
 from .sleeve import MARGIN, SIDE, Sleeve
 
 __all__ = ["draw"]

@@ -14,8 +14,8 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
-from .colour import contrast, luminance, luminances, ratio
-from .lettering import Block, Box, set_block
+from ..design.colour import contrast, luminance, luminances, ratio
+from ..design.lettering import Block, Box, set_block
 from .sleeve import MARGIN, SIDE, Said, Sleeve
 
 __all__ = ["LEAST", "Written", "write"]

@@ -14,10 +14,10 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
-from .fonts import FontBook
-from .lettering import Block, Box, Style, set_block
-from .motif import Motif
-from .palettes import Palette
+from ..design.fonts import FontBook
+from ..design.lettering import Block, Box, Style, set_block
+from ..design.motif import Motif
+from ..design.palettes import Palette
 
 __all__ = ["MARGIN", "SIDE", "Said", "Sleeve"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .lettering import Box
+from ..design.lettering import Box
 
 __all__ = ["sampled", "smoothed", "stretched", "tones"]
 

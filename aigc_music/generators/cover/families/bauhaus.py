@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import skia
 
-from ..colour import contrast, distance
-from ..lettering import Box, Style
-from ..motif import Degree
+from ...design.colour import contrast, distance
+from ...design.lettering import Box, Style
+from ...design.motif import Degree
 from ..sleeve import MARGIN, SIDE, Sleeve
 
 __all__ = ["draw"]

@@ -12,8 +12,8 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
-from ..colour import luminance, mix, rgb
-from ..lettering import Box, Style
+from ...design.colour import luminance, mix, rgb
+from ...design.lettering import Box, Style
 from ..sleeve import MARGIN, SIDE, Sleeve
 from ..tones import sampled, smoothed, tones
 

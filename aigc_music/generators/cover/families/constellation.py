@@ -11,8 +11,8 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
-from ..colour import lighten, mix
-from ..lettering import Box, Style
+from ...design.colour import lighten, mix
+from ...design.lettering import Box, Style
 from ..sleeve import MARGIN, SIDE, Sleeve
 
 __all__ = ["draw"]

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 import skia
 
-from ..colour import mix
+from ...design.colour import mix
+from ...design.lettering import Box, Style
 from ..legible import readable
-from ..lettering import Box, Style
 from ..sleeve import MARGIN, SIDE, Sleeve
 
 __all__ = ["draw"]

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import skia
 
-from ..colour import mix
-from ..lettering import Box, Style
+from ...design.colour import mix
+from ...design.lettering import Box, Style
 from ..sleeve import MARGIN, Sleeve
 
 __all__ = ["draw"]

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ..colour import lighten, luminance, mix
-from ..lettering import Box, Style
+from ...design.colour import lighten, luminance, mix
+from ...design.lettering import Box, Style
 from ..sleeve import MARGIN, SIDE, Sleeve
 
 __all__ = ["draw"]

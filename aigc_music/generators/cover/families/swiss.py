@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import skia
 
-from ..lettering import Box, Style
+from ...design.lettering import Box, Style
 from ..sleeve import MARGIN, SIDE, Sleeve
 
 __all__ = ["draw"]

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 import skia
 
-from ..colour import lighten, mix
-from ..lettering import Box, Style
+from ...design.colour import lighten, mix
+from ...design.lettering import Box, Style
 from ..sleeve import MARGIN, SIDE, Sleeve
 
 __all__ = ["draw"]
