@@ -10,13 +10,23 @@ if TYPE_CHECKING:
     from aigc_music.core.notes import Note, Score, Track
     from aigc_music.core.theory import Chord, Key
     from aigc_music.core.time import TempoMap
-    from aigc_music.engine import Engine, ImageRequest, Job, MusicRequest, Result, TextRequest
+    from aigc_music.engine import (
+        AudioRequest,
+        Engine,
+        ImageRequest,
+        Job,
+        MusicRequest,
+        Result,
+        TextRequest,
+        VideoRequest,
+    )
     from aigc_music.files.midi import read_score, write_score
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "AigcMusicError": "aigc_music.core.errors",
+    "AudioRequest": "aigc_music.engine",
     "Chord": "aigc_music.core.theory",
     "Engine": "aigc_music.engine",
     "ImageRequest": "aigc_music.engine",
@@ -30,12 +40,14 @@ _HOMES = {
     "TextRequest": "aigc_music.engine",
     "Track": "aigc_music.core.notes",
     "UsageError": "aigc_music.core.errors",
+    "VideoRequest": "aigc_music.engine",
     "read_score": "aigc_music.files.midi",
     "write_score": "aigc_music.files.midi",
 }
 
 __all__ = [
     "AigcMusicError",
+    "AudioRequest",
     "Chord",
     "Engine",
     "ImageRequest",
@@ -49,6 +61,7 @@ __all__ = [
     "TextRequest",
     "Track",
     "UsageError",
+    "VideoRequest",
     "read_score",
     "write_score",
 ]

@@ -26,7 +26,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "live": ("live", "Play along: generated notes, in time, into your DAW."),
     "ports": ("ports", "List MIDI and audio ports, and what to do with them."),
     "doctor": ("doctor", "Check what this machine can do, and how to mend what it can't."),
-    "generate": ("generate", "Make one asset: music, words, a cover."),
+    "generate": ("generate", "Make one asset: music, words, a cover, sound, a clip, a video."),
+    "release": ("release", "From one brief to a whole release folder."),
     "verify": ("verify", "Check where a file comes from, and that nothing was changed."),
     "rate": ("rate", "Keep or discard a piece: new music leans your way."),
     "models": ("models", "List the trained models with their cards."),
@@ -65,6 +66,7 @@ Examples:
   aigc-music live --role accompany --style jazz --bpm 140 --key "F major"
   aigc-music live --sync midi --to Ardour  follow the DAW's clock
   aigc-music generate music --style chorale --bars 16 --out chorale.mid
+  aigc-music release brief.toml out/       song, words, cover, videos, labels, signatures
   aigc-music ports                         what to connect
 """
 

@@ -11,6 +11,9 @@ KINDS: dict[str, tuple[str, str]] = {
     "music": ("generate_music", "A piece of music as a MIDI file."),
     "words": ("generate_words", "Lyrics that fit a melody, titles, stories, game content ..."),
     "cover": ("generate_cover", "A sleeve that stores accept, drawn from the song itself."),
+    "audio": ("generate_audio", "A mix, a stem or a master, as the band sounds live."),
+    "clip": ("generate_clip", "Moving pictures and loops that follow every note."),
+    "video": ("generate_video", "A lyric video, wiped syllable by syllable."),
 }
 
 EPILOG = """\b
@@ -18,6 +21,9 @@ Examples:
   aigc-music generate music --style jazz --key "F major" --bars 32 --out tune.mid
   aigc-music generate words --melody tune.mid --theme "harbour lights" --out lyrics.json
   aigc-music generate cover --title "Harbour Lights" --artist "Ada Park" --song tune.mid --out cover.jpg
+  aigc-music generate audio --song tune.mid --kind master --out tune.wav
+  aigc-music generate clip --song tune.mid --preset canvas --out canvas.mp4
+  aigc-music generate video --song tune.mid --lyrics lyrics.json --cover cover.jpg --out video.mp4
 """
 
 
@@ -39,7 +45,7 @@ class Kinds(click.Group):
 
 @click.group("generate", cls=Kinds, epilog=EPILOG)
 def command() -> None:
-    """Make one asset from one request: music, words, a cover.
+    """Make one asset from one request: music, words, a cover, sound, a clip, a lyric video.
 
     Beside every file stands NAME.provenance.json: what it was made from and with; 'aigc-music verify' checks it.
     """
