@@ -33,6 +33,7 @@ __all__ = [
     "MAX_PIXELS",
     "picture_bytes",
     "pixels_of",
+    "provenance_in",
     "provenance_of",
     "read_xmp",
     "without_xmp",
@@ -203,7 +204,12 @@ def without_xmp(data: bytes) -> bytes:
 
 def provenance_of(data: bytes) -> str:
     """The provenance record in the XMP of a JPEG or PNG file, as it was given to `xmp_packet`; '' where none is."""
-    packet = (xmp_of(data) or "").strip("\0 \n")
+    return provenance_in(xmp_of(data) or "")
+
+
+def provenance_in(packet: str) -> str:
+    """The provenance record in an XMP packet; '' where none is."""
+    packet = packet.strip("\0 \n")
     try:
         return parse_xml(packet.encode()).findtext(f".//{{{_NAMESPACE}}}Provenance") or "" if packet else ""
     except FileError:  # someone else's, or a broken one
