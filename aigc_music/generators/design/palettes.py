@@ -8,15 +8,26 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Protocol
 
 import numpy as np
 
 from aigc_music.core.errors import UsageError
 
 from .colour import contrast, distance, hue, luminance, mix, parse_colour
-from .motif import Motif
 
-__all__ = ["MOODS", "PALETTES", "Palette", "choose_palette", "mood_of"]
+__all__ = ["MOODS", "PALETTES", "Coloured", "Palette", "choose_palette", "mood_of"]
+
+
+class Coloured(Protocol):
+    """What of a song chooses its colours: a Motif has it, and a Timeline. bright, arousal: -1..1. tonic: 0..11."""
+
+    @property
+    def bright(self) -> float: ...
+    @property
+    def arousal(self) -> float: ...
+    @property
+    def tonic(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +125,7 @@ def mood_of(words: str) -> tuple[float, float] | None:
     return float(bright), float(arousal)
 
 
-def choose_palette(wanted: str | None, motif: Motif, ground: str | None, rng: np.random.Generator) -> Palette:
+def choose_palette(wanted: str | None, motif: Coloured, ground: str | None, rng: np.random.Generator) -> Palette:
     """The palette that is asked for by name or as hex colours, or one drawn by mood and key.
 
     ground: 'light' or 'dark' where the family needs one, else None. The chance of a palette falls with its distance
