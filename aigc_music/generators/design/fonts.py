@@ -22,7 +22,7 @@ import skia
 
 from aigc_music.core.errors import ModelError, UsageError
 from aigc_music.engine.registry import Material
-from aigc_music.engine.requests import ImageRequest
+from aigc_music.engine.requests import ImageRequest, VideoRequest
 
 __all__ = ["FACES", "Face", "FontBook", "missing_message", "sticks"]
 
@@ -80,6 +80,13 @@ _ELSEWHERE: dict[str, tuple[str, str]] = {
     "fonts-noto-color-emoji": ("comes with the system", "comes with the system"),
     "fonts-noto-core fonts-noto-extra": ("brew install --cask font-noto-sans", "a Noto font of the script"),
 }
+# tag -> the family to look into first: what skia finds by itself is often DejaVu, drawn for screens of its day
+_FAMILIES = {
+    "ar": "Noto Sans Arabic", "he": "Noto Sans Hebrew", "hi": "Noto Sans Devanagari", "bn": "Noto Sans Bengali",
+    "ta": "Noto Sans Tamil", "te": "Noto Sans Telugu", "th": "Noto Sans Thai", "am": "Noto Sans Ethiopic",
+    "ka": "Noto Sans Georgian", "hy": "Noto Sans Armenian", "km": "Noto Sans Khmer", "und-Zsye": "Noto Color Emoji",
+}  # fmt: skip
+_COLOUR_TABLES = frozenset(int.from_bytes(tag, "big") for tag in (b"CBDT", b"COLR", b"sbix", b"SVG "))
 # skia gives the Japanese form of a Han character for these tags, so the region has to be said
 _TAGS = {"zh": "zh-CN", "zh-hans": "zh-CN", "zh-hant": "zh-TW", "zh-hk": "zh-HK", "zh-tw": "zh-TW", "cmn": "zh-CN"}
 
@@ -151,7 +158,7 @@ def _silence() -> Iterator[None]:
 
 @dataclass(slots=True)
 class FontBook:
-    """The faces of one cover. language: BCP 47 tag. font: a family of the system that is used for all words.
+    """The faces of one cover or film. language: BCP 47 tag. font: a family of the system that is used for all words.
 
     UsageError for a family that is not installed.
     """
@@ -223,11 +230,18 @@ class FontBook:
             and self._find(letter, text) is None
         }
 
-    def refuse_missing(self, request: ImageRequest) -> None:
-        """UsageError where no font has a character of the cover's title or artist, unless boxes are allowed."""
-        missing = self.missing(request.title + request.artist) if request.kind == "cover" else {}
+    def refuse_missing(self, request: ImageRequest | VideoRequest, words: str = "") -> None:
+        """UsageError where no font has a character of what will be set, unless boxes are allowed: of title and
+        artist on a cover and in a lyric video, and of `words`."""
+        titled = request.kind in ("cover", "lyric_video")
+        missing = self.missing((request.title + request.artist if titled else "") + words)
         if missing and not request.allow_missing_glyphs:
             raise UsageError(missing_message(missing))
+
+    def coloured(self, letter: str, families: tuple[str, ...]) -> bool:
+        """Whether the first of these faces that has the letter draws it in colours of its own, as emoji are."""
+        face = next((self._named[name] for name in families if self._has(name, letter)), None)
+        return face is not None and not _COLOUR_TABLES.isdisjoint(face.getTableTags())
 
     def materials(self) -> list[Material]:
         """The faces that words were set in."""
@@ -244,10 +258,17 @@ class FontBook:
 
     def _find(self, letter: str, text: str) -> str | None:
         """Name of a system face that has `letter`, registered on the way."""
-        for name, typeface in self._named.items():
-            if name not in FACES and typeface.unicharToGlyph(ord(letter)):
+        tag = self._tag(letter, text)
+        wanted = _FAMILIES.get(tag)
+        held = [name for name in self._named if name not in FACES and self._has(name, letter)]
+        for name in held:
+            if wanted is None or self._named[name].getFamilyName() == wanted:
                 return name
-        found = _system().matchFamilyStyleCharacter("", skia.FontStyle.Bold(), [self._tag(letter, text)], ord(letter))
+        found = _system().matchFamilyStyle(wanted, skia.FontStyle.Bold()) if wanted else None
+        if found is None or found.getFamilyName() != wanted or not found.unicharToGlyph(ord(letter)):
+            if held:
+                return held[0]
+            found = _system().matchFamilyStyleCharacter("", skia.FontStyle.Bold(), [tag], ord(letter))
         if found is None or not found.unicharToGlyph(ord(letter)):
             return None
         name = f"system {len(self._named)}"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .fonts import FACES, FontBook, sticks
 
-__all__ = ["EM", "Block", "Box", "Style", "set_block"]
+__all__ = ["EM", "Block", "Box", "Style", "is_right_to_left", "may_part", "set_block"]
 
 EM = 1000.0
 _BREAK_BELOW = 0.45  # of the wanted size: from there on long words may be broken
@@ -122,14 +122,15 @@ def _paragraph(book: FontBook, text: str, families: tuple[str, ...], tracking: f
     style.setTextStyle(face)
     builder = layout.ParagraphBuilder(style, book.collection, book.unicode)
     if any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in text):
-        text = f"\u2067{text}\u2069" if _is_right_to_left(text) else text
+        text = f"\u2067{text}\u2069" if is_right_to_left(text) else text
     builder.addText(text)
     paragraph = builder.Build()
     paragraph.layout(1e9)
     return paragraph
 
 
-def _is_right_to_left(text: str) -> bool:
+def is_right_to_left(text: str) -> bool:
+    """Whether the first letter with a direction runs from right to left."""
     strong = (unicodedata.bidirectional(letter) for letter in text)
     return next((kind in ("R", "AL") for kind in strong if kind in ("L", "R", "AL")), False)
 
@@ -175,24 +176,29 @@ def _pieces(text: str, broken: bool) -> list[tuple[str, bool]]:
 
 
 def _split_word(word: str, broken: bool) -> list[str]:
-    """Between East Asian characters a line may end, but not before closing or after opening marks."""
+    """Where a line may end in a word; `broken`: anywhere in a long one."""
     parts: list[str] = []
     for letter in word:
-        wide = unicodedata.east_asian_width(letter) in ("W", "F")
-        glue = (
+        if (
             not parts
-            or letter in _CLOSING
-            or parts[-1][-1] in _OPENING
-            or sticks(letter)
-            or parts[-1][-1] == "\u200d"
-            or (not wide and unicodedata.east_asian_width(parts[-1][-1]) not in ("W", "F")
-                and not (broken and len(word) > _LONG_WORD))
-        )  # fmt: skip
-        if glue and parts:
-            parts[-1] += letter
-        else:
+            or may_part(parts[-1][-1], letter)
+            or (broken and len(word) > _LONG_WORD and not _hold(parts[-1][-1], letter))
+        ):
             parts.append(letter)
+        else:
+            parts[-1] += letter
     return parts
+
+
+def may_part(before: str, after: str) -> bool:
+    """Whether a line may end between two characters without a space: where one of them is East Asian, but not before
+    closing or after opening marks."""
+    wide = any(unicodedata.east_asian_width(letter) in ("W", "F") for letter in (before, after))
+    return wide and not _hold(before, after)
+
+
+def _hold(before: str, after: str) -> bool:
+    return after in _CLOSING or before in _OPENING or sticks(after) or before == "\u200d"
 
 
 def _fit(
