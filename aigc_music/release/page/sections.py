@@ -1,0 +1,356 @@
+"""The parts of a release's page, in the order in which they stand on it; None where there is nothing to show.
+
+Threads: any. Realtime-safe: no.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+from urllib.parse import quote
+from xml.etree.ElementTree import Element
+
+from aigc_music.core.lyrics import Line, TimedLyrics
+from aigc_music.generators.timeline import timeline_of
+
+from .captions import captions
+from .form import form_drawing
+from .markup import Child, el
+from .shown import Row, Shown
+
+__all__ = ["SECTIONS", "link", "player_bar", "section", "sleeve"]
+
+KINDS: dict[str, str] = {
+    # role of a file -> what it is, for people
+    "master": "Master", "mix": "Mix before mastering", "stem": "Stem", "midi": "Notes",
+    "lyrics": "Words", "timed_lyrics": "Words in time", "cover": "Cover", "thumbnail": "Small cover",
+    "lyric_video": "Lyric video", "canvas": "Canvas loop", "social": "Social cut", "motion": "Moving cover",
+    "credits": "Credits", "provenance": "Where it comes from", "signature": "Signature",
+}  # fmt: skip
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Music": ("master", "mix", "stem", "midi"),
+    "Words": ("lyrics", "timed_lyrics"),
+    "Pictures": ("cover", "thumbnail"),
+    "Film": ("lyric_video", "canvas", "social", "motion"),
+    "Papers": ("credits",),
+}
+PAPERS = ("provenance", "signature")
+"""Roles of files that speak of other files."""
+LOOPS: dict[str, str] = {
+    "canvas": "Canvas, the loop beside the song", "social": "Social cut", "motion": "Moving cover",
+}  # fmt: skip
+DISCLOSED: dict[str, str] = {
+    # role of a disclosure -> of what it speaks
+    "composition": "The music", "lyrics": "The words", "vocals": "The voice", "instruments": "The sound",
+    "artwork": "The pictures", "video": "The films", "text": "The texts",
+}  # fmt: skip
+HOW: dict[str, str] = {
+    "none": "made by people, without a generative model",
+    "assisted": "made by people with the help of a generative model",
+    "generated": "made by a program; people chose and asked",
+}
+LANGUAGES: dict[str, str] = {"en": "English", "zh": "Chinese", "zh-Hans": "Chinese", "zh-Hant": "Chinese"}
+
+
+def link(path: str) -> str:
+    """A path in the folder as an address relative to the page."""
+    return quote(path)
+
+
+def section(name: str, key: str, *children: Child, screen: bool = False) -> Element:
+    """A part of the page under its heading. screen: left out in print."""
+    attributes = {"id": key, "aria-labelledby": f"{key}-name", "class": "screen" if screen else None}
+    return el(
+        "section", attributes, el("h2", {"id": f"{key}-name"}, name), el("div", {"class": "body"}, list(children))
+    )
+
+
+# ------------------------------------------------------------------------------------------ the top
+
+
+def sleeve(shown: Shown) -> Element:
+    """The cover beside title, artist and what is known of the song."""
+    brief = shown.brief
+    cover = shown.first("cover", "thumbnail")
+    own = {"lang": _language(shown), "dir": "auto"}
+    published = ", ".join(str(brief.credits[name]) for name in ("label", "year") if brief.credits.get(name))
+    return el(
+        "header", {"class": "sleeve"},
+        el("div", {"class": "wide"},
+           el("img", {"class": "cover", "src": link(cover["path"]), "width": "1000", "height": "1000",
+                      "alt": f"Cover of {brief.title} by {brief.artist}"}) if cover else el("div"),
+           el("div", None,
+              el("p", {"class": "kicker"}, published) if published else None,
+              el("h1", own, brief.title),
+              el("p", {"class": "artist", **own}, brief.artist,
+                 el("span", {"class": "explicit", "lang": "en"}, "Explicit") if brief.explicit else None),
+              _facts(shown))),
+    )  # fmt: skip
+
+
+def _facts(shown: Shown) -> Element | None:
+    song = shown.song
+    if song is None:
+        return None
+    rows = [("Length", _length(song.seconds)), ("Style", song.style.replace("_", " ").capitalize()),
+            ("Key", str(song.key)), ("Tempo", f"{song.bpm:.3g} bpm"),
+            ("Language", LANGUAGES.get(_language(shown) or "", _language(shown) or ""))]  # fmt: skip
+    return el("dl", {"class": "facts"}, [
+        el("div", None, el("dt", None, name), el("dd", None, value)) for name, value in rows if value
+    ])  # fmt: skip
+
+
+def player_bar(shown: Shown) -> Element | None:
+    """The master, and the line that is sung."""
+    masters = shown.of("master") or shown.of("mix")
+    if not masters:
+        return None
+    masters = sorted(masters, key=lambda row: row["mime"] != "audio/mpeg")  # the small one first
+    return el(
+        "div", {"class": "player"},
+        el("div", {"class": "wide"},
+           el("audio", {"id": "player", "controls": "", "preload": "metadata", "aria-label": "Listen to the master"},
+              _sources(masters)),
+           el("p", {"class": "line", "id": "line", "aria-hidden": "true", "lang": _language(shown), "dir": "auto"})),
+    )  # fmt: skip
+
+
+def _sources(rows: list[Row]) -> list[Element]:
+    return [el("source", {"src": link(row["path"]), "type": row["mime"]}) for row in rows]
+
+
+# ------------------------------------------------------------------------------------- what there is
+
+
+def form(shown: Shown) -> Element | None:
+    if shown.song is None:
+        return None
+    return section("The song", "song", form_drawing(timeline_of(shown.song)))
+
+
+def words(shown: Shown) -> Element | None:
+    if shown.lyrics is None or not shown.lyrics.lines:
+        return None
+    stanzas = []
+    for name, lines in _stanzas(shown.lyrics):
+        heading = el("h3", {"lang": "en", "dir": "ltr"}, name) if name else None
+        stanzas.append(el("div", None, heading, [_line(line) for line in lines]))
+    return section(
+        "Lyrics", "lyrics", el("div", {"class": "lyrics", "lang": _language(shown), "dir": "auto"}, stanzas)
+    )
+
+
+def _stanzas(lyrics: TimedLyrics) -> Iterator[tuple[str, list[Line]]]:
+    """(heading, lines) for each section; those that come more than once with other words are numbered."""
+    groups = [(name, list(lines)) for name, lines in groupby(lyrics.lines, key=lambda line: line.section)]
+    names = [name for name, _ in groups]
+    seen: dict[str, int] = {}
+    for name, lines in groups:
+        seen[name] = seen.get(name, 0) + 1
+        number = f" {seen[name]}" if name == "verse" and names.count(name) > 1 else ""
+        yield (name.capitalize() + number if name else ""), lines
+
+
+def _line(line: Line) -> Element:
+    parts: list[Child] = []
+    for word in line.words:
+        parts.append(el("span", {"data-b": f"{word.start_s:.3f}", "data-e": f"{word.end_s:.3f}"}, word.text))
+        parts.append(" " if word.spaced else None)
+    return el("p", {"dir": "auto", "class": "behind" if line.background else None}, parts)
+
+
+def lyric_video(shown: Shown) -> Element | None:
+    rows = shown.of("lyric_video")
+    if not rows:
+        return None
+    return section("Lyric video", "film", [_film(shown, row) for row in rows], screen=True)
+
+
+def _film(shown: Shown, row: Row) -> Element:
+    track = None
+    if (
+        shown.lyrics is not None
+    ):  # inside the page: a browser reads no caption file beside a page that is a file itself
+        data = base64.b64encode(captions(shown.lyrics).encode()).decode()
+        track = el("track", {"kind": "captions", "src": f"data:text/vtt;base64,{data}", "label": "Words",
+                             "srclang": _language(shown) or "en"})  # fmt: skip
+    return el("video", {"class": "main", "controls": "", "preload": "metadata", "playsinline": "",
+                        "aria-label": f"Lyric video of {shown.brief.title}"}, _sources([row]), track)  # fmt: skip
+
+
+def loops(shown: Shown) -> Element | None:
+    rows = [row for row in shown.of(*LOOPS) if row["mime"].startswith("video/")]
+    if not rows:
+        return None
+    return section("Loops", "loops", el("div", {"class": "films"}, [_loop(shown, row) for row in rows]), screen=True)
+
+
+def _loop(shown: Shown, row: Row) -> Element:
+    silent = row["role"] != "social"
+    attributes = {
+        "controls": "", "preload": "metadata", "playsinline": "", "aria-label": LOOPS[row["role"]],
+        "muted": "" if silent else None, "loop": "" if silent else None, "data-loop": "" if silent else None,
+        "poster": _still(shown, row),
+    }  # fmt: skip
+    return el("figure", None, el("video", attributes, _sources([row])), el("figcaption", None, LOOPS[row["role"]]))
+
+
+def _still(shown: Shown, row: Row) -> str | None:
+    """The picture that belongs to a film, where there is one of its name."""
+    stem = row["path"].rpartition(".")[0]
+    found = next((other for other in shown.rows if other["mime"] in ("image/jpeg", "image/png")
+                  and other["path"].rpartition(".")[0] == stem), None)  # fmt: skip
+    return link(found["path"]) if found else None
+
+
+def stems(shown: Shown) -> Element | None:
+    rows = [row for row in shown.of("stem") if row["mime"].startswith("audio/")]
+    if not rows:
+        return None
+    players = [
+        el("li", None, el("h3", None, _stem_name(row)),
+           el("audio", {"controls": "", "preload": "none", "aria-label": f"Listen to {_stem_name(row)}"},
+              _sources([row])))
+        for row in rows
+    ]  # fmt: skip
+    return section("Stems", "stems", el("ul", {"class": "stems"}, players), screen=True)
+
+
+def _stem_name(row: Row) -> str:
+    return row["path"].rpartition("/")[2].rpartition(".")[0].replace("_", " ").replace("-", " ").capitalize()
+
+
+def downloads(shown: Shown) -> Element | None:
+    tables: list[Child] = [
+        _table(shown, name, shown.of(*roles)) for name, roles in GROUPS.items() if shown.of(*roles)
+    ]
+    papers = shown.of(*PAPERS)
+    if papers:
+        summary = el("summary", None, f"{_count(len(papers), 'record')} and signatures")
+        tables.append(el("details", None, summary, _table(shown, "Records and signatures", papers)))
+    return section("Files", "files", tables) if tables else None
+
+
+def _table(shown: Shown, name: str, rows: list[Row]) -> Element:
+    head = el("tr", None, [el("th", {"scope": "col", "class": "number" if text == "Size" else None}, text)
+                           for text in ("File", "What it is", "Type", "Size")])  # fmt: skip
+    body = [
+        el("tr", None,
+           el("td", None, el("a", {"href": link(row["path"]), "download": "", "title": f"SHA-256 {row['sha256']}"},
+                             row["path"])),
+           el("td", None, KINDS.get(row["role"], row["role"])),
+           el("td", None, row["mime"]),
+           el("td", {"class": "number"}, _bytes(shown.size(row))))
+        for row in rows
+    ]  # fmt: skip
+    return el(
+        "table", {"class": "files"}, el("caption", None, name), el("thead", None, head), el("tbody", None, body)
+    )
+
+
+# --------------------------------------------------------------------------------------------- papers
+
+
+def credits(shown: Shown) -> Element | None:
+    rows: list[tuple[str, Child]] = []
+    for name, value in shown.brief.credits.items():
+        told = name.upper() if name in ("isrc", "upc") else name.replace("_", " ").capitalize()
+        rows.append((told, ", ".join(value) if isinstance(value, tuple) else str(value)))
+    return section("Credits", "credits", _terms(rows)) if rows else None
+
+
+def _terms(rows: list[tuple[str, Child]]) -> Element:
+    return el("dl", None, [
+        part for name, value in rows for part in (el("dt", None, name), el("dd", {"dir": "auto"}, value))
+    ])  # fmt: skip
+
+
+def made(shown: Shown) -> Element | None:
+    """Who or what made which part, with which models and data."""
+    told = {role: how for row in shown.rows for role, how in (row.get("disclosure") or {}).items()}
+    if not told and not shown.records:
+        return None
+    roles: list[tuple[str, Child]] = [
+        (DISCLOSED[role], HOW.get(told[role], told[role])) for role in DISCLOSED if role in told
+    ]
+    return section(
+        "How it was made", "made",
+        _terms(roles) if roles else None,
+        _materials(shown),
+        el("p", {"class": "quiet"}, f"Seed {shown.brief.seed}. The same brief and seed give the same files."),
+    )  # fmt: skip
+
+
+def _materials(shown: Shown) -> list[Element]:
+    models: dict[str, dict[str, Any]] = {}
+    fonts: dict[str, dict[str, Any]] = {}
+    for record in shown.records:
+        for material in record.get("materials", []):
+            name = material["name"] if material["role"] == "font" else f"{material['name']} ({record['asset']})"
+            (fonts if material["role"] == "font" else models).setdefault(name, material)
+    parts = []
+    if models:
+        rows = [el("tr", None, el("td", None, name), el("td", None, _learned(row)),
+                   el("td", None, row["licence"] or "not stated")) for name, row in models.items()]  # fmt: skip
+        head = el("tr", None, [el("th", {"scope": "col"}, text) for text in ("Model", "Learned from", "Licence")])
+        parts.append(el("table", {"class": "models"}, el("caption", None, "Models"), el("thead", None, head),
+                        el("tbody", None, rows)))  # fmt: skip
+    if fonts:
+        names = ", ".join(sorted(f"{name} ({row['licence']})" for name, row in fonts.items()))
+        parts.append(el("p", None, f"Set in {names}."))
+    return parts
+
+
+def _learned(material: dict[str, Any]) -> str:
+    return "; ".join(f"{row['set']} ({row['licence']})" for row in material.get("data", [])) or "not stated"
+
+
+def signatures(shown: Shown) -> Element | None:
+    signed = [row for row in shown.rows if row.get("unsigned_sha256")]
+    beside = shown.of("signature")
+    parts: list[Child] = []
+    if signed or beside:
+        whose = "a test certificate: it proves that nothing was changed, not who made it"
+        if shown.brief.labels.c2pa == "own":
+            whose = "the certificate of the one who released it"
+        parts.append(el("p", None, f"{_count(len(signed), 'file')} carry a C2PA signature inside, "
+                        f"{_count(len(beside), 'file')} have one beside them, by {whose}."))  # fmt: skip
+    parts.append(el("p", None, "Every file stands in ", el("a", {"href": "manifest.json"}, "manifest.json"),
+                    " with its SHA-256 and what it was made from. To check all of it, run in this folder:"))  # fmt: skip
+    parts.append(el("pre", None, el("code", None, "aigc-music verify .")))
+    return section("Check it", "check", parts)
+
+
+# ---------------------------------------------------------------------------------------------- words
+
+
+def _language(shown: Shown) -> str | None:
+    """The language of the words as a tag, None for an instrumental."""
+    if shown.lyrics is not None and shown.lyrics.language:
+        return shown.lyrics.language
+    told = shown.brief.language
+    return told if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]+)*", told or "") and told != "none" else None
+
+
+def _length(seconds: float) -> str:
+    return f"{round(seconds) // 60}:{round(seconds) % 60:02d}"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _bytes(size: int | None) -> str:
+    if size is None:
+        return "missing"
+    for unit, scale in (("MB", 1e6), ("KB", 1e3)):
+        if size >= scale:
+            return f"{size / scale:.1f} {unit}"
+    return f"{size} bytes"
+
+
+SECTIONS = (form, words, lyric_video, loops, stems, downloads, credits, made, signatures)
+"""From the top of the page to its end."""
