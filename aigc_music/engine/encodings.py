@@ -19,6 +19,7 @@ from aigc_music.core.notes import Score
 from aigc_music.core.pictures import Picture
 from aigc_music.core.sounds import Sound
 from aigc_music.core.texts import Text
+from aigc_music.files.c2pa_boxes import unsigned
 
 from .provenance import canonical, source_type
 
@@ -107,6 +108,8 @@ class _Words:
         except (OSError, ValueError) as error:
             raise FileError(f"cannot read {str(path)!r}: {error}") from error
         record = document.pop("provenance", None) if isinstance(document, dict) else None
+        if isinstance(document, dict):
+            document.pop("AIGC", None)  # a label, see release.labels: no more of the content than a tag is
         return record if isinstance(record, dict) else None, _json_bytes(document)
 
 
@@ -203,8 +206,9 @@ def suffixes_of(asset: str) -> tuple[str, ...]:
 
 
 def _whole(path: Path) -> bytes:
+    """A file without a signature that it may hold, which is put in last."""
     try:
-        return path.read_bytes()
+        return unsigned(path.read_bytes())
     except OSError as error:
         raise FileError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
 

@@ -21,6 +21,7 @@ What becomes of what:
 - Texts: UTF-8, else cp1252, else Latin-1. Cue points join the texts; a copyright notice becomes a text that
   begins with 'copyright: ' and is written back as a notice.
 - Provenance: a text that begins with 'aigc-music provenance: ' is `Score.provenance`, and no text of the music.
+  So is the label of AI-made content that GB 45438 asks for, a text that begins with 'AIGC: ' (see `labelled`).
 - Format 2 (independent patterns): each pattern follows the one before on the next bar line, with a marker of
   its name and its own tempo (120 bpm where it names none) and metre (4/4).
 
@@ -50,6 +51,8 @@ __all__ = [
     "MAX_EVENTS",
     "MAX_TICK",
     "bpm_of_micros",
+    "label_of",
+    "labelled",
     "midi_file",
     "read_score",
     "score_bytes",
@@ -65,6 +68,7 @@ MAX_TICK = 24 * 3600 * 2 * TICKS_PER_QUARTER
 _MAX_REPAIRS = 100
 _COPYRIGHT = "copyright: "
 _PROVENANCE = "aigc-music provenance: "
+_LABEL = "AIGC: "
 _FRAME_RATES = {24: (24, 1), 25: (25, 1), 29: (30_000, 1001), 30: (30, 1)}  # frames a second as a fraction
 _MAJOR_TONICS = (11, 6, 1, 8, 3, 10, 5, 0, 7, 2, 9, 4, 11, 6, 1)  # of the signatures 7 flats .. 7 sharps
 _MAJOR_SIGNATURES = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")  # as mido spells them
@@ -85,6 +89,52 @@ def read_score(source: str | Path | bytes) -> Score:
     if len(data) > MAX_BYTES:
         raise MidiFileError(f"{name}: more than {MAX_BYTES >> 20} MB: give a smaller MIDI file, or split it")
     return _Reader(data, name).score()
+
+
+def label_of(data: bytes) -> str:
+    """The label of AI-made content in a MIDI file, as it was given to `labelled`; '' where none is."""
+    reader = _Reader(data, "these bytes")
+    try:
+        reader.score()
+    except MidiFileError:
+        return ""
+    return reader.label
+
+
+def labelled(data: bytes, aigc_json: str) -> bytes:
+    """A MIDI file with the label of AI-made content that GB 45438 asks for, in place of one put there before.
+
+    aigc_json: the value of its key AIGC, a JSON object; it becomes a text event at the beginning of the first track,
+    behind the track's name. All other bytes stay as they are. MidiFileError for what does not begin as a MIDI file.
+    """
+    start = 8 + int.from_bytes(data[4:8], "big")
+    if data[:4] != b"MThd" or data[start : start + 4] != b"MTrk":
+        raise MidiFileError("not a standard MIDI file ('MThd', then 'MTrk'): give a .mid file")
+    end = start + 8 + int.from_bytes(data[start + 4 : start + 8], "big")
+    if len(data) < end or end < start + 12:
+        raise MidiFileError("the first track of the MIDI file is cut short: write the file again")
+    place = _behind_meta(data, start + 8, 3)
+    text = (_LABEL + _encodable(aigc_json)).encode()
+    label = b"\0\xff\x01" + _variable(len(text)) + text
+    track = data[start + 8 : place] + label + data[_behind_meta(data, place, 1, _LABEL.encode() + b"{") : end]
+    return data[: start + 4] + len(track).to_bytes(4, "big") + track + data[end:]
+
+
+def _behind_meta(data: bytes, place: int, kind: int, begins: bytes = b"") -> int:
+    """Where the meta event at `place`, of this kind and with this beginning, ends; `place` for any other event."""
+    length, at = 0, place + 3
+    while data[at] > 127 and at < place + 6:
+        length, at = length << 7 | data[at] & 127, at + 1
+    fits = data[place : place + 3] == bytes([0, 0xFF, kind]) and data.startswith(begins, at + 1)
+    return at + 1 + (length << 7 | data[at]) if fits else place
+
+
+def _variable(number: int) -> bytes:
+    """A number as MIDI writes lengths: seven bits a byte, all but the last with the highest bit set."""
+    found = [number & 127]
+    while number := number >> 7:
+        found.append(number & 127 | 128)
+    return bytes(reversed(found))
 
 
 class _Sequence(NamedTuple):
@@ -131,6 +181,7 @@ class _Reader:
         self.events = 0
         self.multiply, self.divide = 1, 1  # ticks of the file -> ticks of 480 a quarter
         self.seconds = False  # SMPTE time
+        self.label = ""
 
     def score(self) -> Score:
         format_, promised, pos = self.header()
@@ -163,6 +214,10 @@ class _Reader:
         if records:
             score.provenance = records[0].removeprefix(_PROVENANCE)
             score.texts = [(tick, text) for tick, text in score.texts if not text.startswith(_PROVENANCE)]
+        labels = [text for _, text in score.texts if text.startswith(_LABEL + "{")]
+        if labels:
+            self.label = labels[0].removeprefix(_LABEL)
+            score.texts = [(tick, text) for tick, text in score.texts if not text.startswith(_LABEL + "{")]
         if sequences and format_ != 2:
             score.title = sequences[0].name
             if not sequences[0].is_music:

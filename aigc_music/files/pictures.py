@@ -31,6 +31,8 @@ from .safe_xml import parse_xml
 
 __all__ = [
     "MAX_PIXELS",
+    "label_of",
+    "labelled",
     "picture_bytes",
     "pixels_of",
     "provenance_in",
@@ -43,6 +45,7 @@ __all__ = [
 
 _VOCABULARY = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _NAMESPACE = "https://github.com/aigc-music/aigc-music/ns/provenance/1.0/"
+_LABEL_NAMESPACE = "http://www.tc260.org.cn/ns/AIGC/1.0/"  # of the practice guide to GB 45438 for file metadata
 _PNG_KEY = "XML:com.adobe.xmp"
 _JPEG_KEY = b"http://ns.adobe.com/xap/1.0/\0"
 _DPI = (300, 300)
@@ -214,6 +217,61 @@ def provenance_in(packet: str) -> str:
         return parse_xml(packet.encode()).findtext(f".//{{{_NAMESPACE}}}Provenance") or "" if packet else ""
     except FileError:  # someone else's, or a broken one
         return ""
+
+
+def labelled(data: bytes, aigc_json: str) -> bytes:
+    """A JPEG or PNG file with the label of AI-made content that GB 45438 asks for, in place of one that it had.
+    aigc_json: the value of its key AIGC. It becomes the XMP property TC260:AIGC, beside what the packet says.
+
+    Raises FileError for other files, and where the packet would be too long for a JPEG.
+    """
+    if data[:2] != b"\xff\xd8" and data[:8] != b"\x89PNG\r\n\x1a\n":
+        raise FileError("not a JPEG or PNG picture, which can be labelled in its XMP: give one")
+    packet = _LABEL_ROW.sub("", xmp_of(data) or _EMPTY)
+    end = packet.rfind("</rdf:RDF>")
+    if end < 0:
+        raise FileError("the XMP packet of the picture is damaged: take it out, or write the picture again")
+    row = f'<rdf:Description rdf:about="" xmlns:TC260="{_LABEL_NAMESPACE}"><TC260:AIGC>{_text(aigc_json)}'
+    packet = f"{packet[:end]}{row}</TC260:AIGC></rdf:Description>\n{packet[end:]}"
+    blocks = list(_blocks(data))
+    place = next((number for number, (_, found) in enumerate(blocks) if found is not None), None)
+    if place is None:
+        place = 2  # behind the beginning and what has to come first: the JFIF segment, or IHDR
+        blocks.insert(place, (b"", b""))
+    blocks[place] = (_packed(packet.encode(), data[:2] == b"\xff\xd8"), b"")
+    return b"".join(block for block, _ in blocks)
+
+
+def label_of(data: bytes) -> str:
+    """The label of AI-made content in the XMP of a JPEG or PNG file; '' where none is."""
+    packet = (xmp_of(data) or "").strip("\0 \n")
+    try:
+        return parse_xml(packet.encode()).findtext(f".//{{{_LABEL_NAMESPACE}}}AIGC") or "" if packet else ""
+    except FileError:  # someone else's, or a broken one
+        return ""
+
+
+_LABEL_ROW = re.compile(
+    f'<rdf:Description rdf:about="" xmlns:TC260="{re.escape(_LABEL_NAMESPACE)}"><TC260:AIGC>[^<]*</TC260:AIGC>'
+    "</rdf:Description>\n"
+)
+_EMPTY = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/">
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+</rdf:RDF>
+</x:xmpmeta>
+<?xpacket end="w"?>"""
+
+
+def _packed(packet: bytes, jpeg: bool) -> bytes:
+    """An XMP packet as a JPEG segment or a PNG chunk."""
+    if jpeg:
+        if len(packet) > 65_000:
+            raise FileError(f"XMP packet of {len(packet)} bytes with the label: a JPEG holds 65,000: write a PNG")
+        body = _JPEG_KEY + packet
+        return b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body
+    body = b"iTXt" + _PNG_KEY.encode() + bytes(5) + packet
+    return (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
 
 
 def xmp_packet(title: str, creator: str, digital_source_type: str, provenance_json: str = "") -> str:
