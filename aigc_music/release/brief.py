@@ -48,8 +48,8 @@ C2PA: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """How files are marked. c2pa: a name of C2PA. certificate, key: PEM files, for c2pa = 'own'. china: the AIGC field
-    of GB 45438. visible: a label that people see, on films and cover thumbnails. producer: who answers for it.
+    """How files are marked. c2pa: a name of C2PA. certificate, key: PEM files, for c2pa = 'own'. china: the AIGC
+    field of GB 45438. visible: a label that people see, in films. producer: who answers for it.
     disclosure: role -> none, assisted or generated, where more is to be said than the program knows."""
 
     c2pa: str = "test"
@@ -241,7 +241,7 @@ LABELS: dict[str, Key] = {
     "certificate": Key("text", "", _same, "PEM file of the certificate chain, for c2pa = \"own\"", '"chain.pem"'),
     "key": Key("text", "", _same, "PEM file of its private key, for c2pa = \"own\"", '"key.pem"'),
     "china": Key("yes or no", False, _same, "write the AIGC field of GB 45438-2025 into every file", "false"),
-    "visible": Key("yes or no", False, _same, "a label that people see, as GB 45438-2025 wants it", "false"),
+    "visible": Key("yes or no", False, _same, "a label that people see, in films, as GB 45438-2025 wants it", "false"),
     "producer": Key("text", "", _text(200), "who answers for the content, for the AIGC field", '"Park Records"'),
 }  # fmt: skip
 """Keys of [labels], beside its table `disclosure`: role -> none, assisted, generated."""
@@ -287,7 +287,7 @@ def seed_of(seed: int, name: str) -> int:
 
 
 def read_brief(path: str | Path) -> Brief:
-    """The brief in a TOML file. FileError where it cannot be read; UsageError with file and line for what is wrong."""
+    """The brief in a TOML file. FileError where it cannot be read, UsageError with file and line for what is wrong."""
     path = Path(path)
     data = read_bytes(path, MOST_BYTES, "a brief as .toml")
     if len(data) > MOST_BYTES:
@@ -394,7 +394,7 @@ class _Reader:
                 whole = self.path.parent / place
                 if not whole.is_file():
                     raise self.wrong(("labels", name), f"{name} {place!r} is not there: give the path of a PEM file")
-                labels = replace(labels, **{name: str(whole.resolve())})
+                labels = replace(labels, **cast(Any, {name: str(whole.resolve())}))
         return labels
 
     def video(self, values: Any) -> VideoWishes:
