@@ -241,7 +241,7 @@ LABELS: dict[str, Key] = {
     "certificate": Key("text", "", _same, "PEM file of the certificate chain, for c2pa = \"own\"", '"chain.pem"'),
     "key": Key("text", "", _same, "PEM file of its private key, for c2pa = \"own\"", '"key.pem"'),
     "china": Key("yes or no", False, _same, "write the AIGC field of GB 45438-2025 into every file", "false"),
-    "visible": Key("yes or no", False, _same, "a label that people see, in films, as GB 45438-2025 wants it", "false"),
+    "visible": Key("yes or no", False, _same, "a label that people see in films, as GB 45438-2025 wants", "false"),
     "producer": Key("text", "", _text(200), "who answers for the content, for the AIGC field", '"Park Records"'),
 }  # fmt: skip
 """Keys of [labels], beside its table `disclosure`: role -> none, assisted, generated."""

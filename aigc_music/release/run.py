@@ -1,7 +1,7 @@
 """Making a release, stage by stage, and taking it up again where it stopped.
 
-The key of a stage is the SHA-256 of what it depends on: its keys of the brief, the content of the files that it is made
-of, and the version of code and models. What was made for a key stands in `.work` (see store) and is not made again.
+The key of a stage is the SHA-256 of what it depends on: its keys of the brief, the content of the files that it is
+made of, and the version of code and models. What was made for a key stands in `.work` (see store) and stays.
 Stages that do not depend on each other run beside each other, over the engine's worker processes. A stage that fails
 leaves the others alone; the manifest says which failed and why.
 
@@ -120,8 +120,8 @@ def release(brief: Brief, folder: str | Path, *, workers: int | None = None, onl
 
     workers: processes, None = one a core, 0 = none but this one. only: names of stages; these and what they need.
     Raises UsageError for unknown stages, FileError where the folder cannot be worked in (another run, a full disk,
-    foreign files in the way of the manifest). What goes wrong in a stage is in the outcome instead. An interrupt keeps
-    the stages that are done.
+    foreign files in the way of the manifest). What goes wrong in a stage is in the outcome instead. An interrupt
+    keeps the stages that are done.
     """
     if brief.songs:
         from .album import release_album

@@ -1,7 +1,7 @@
 """The stages of a release: what each is made of, which keys of the brief it depends on, and how it is made.
 
-A stage sees only the keys that it declares, all others stand at their defaults: so a changed line of the brief remakes
-what depends on it and nothing else. Each stage asks the engine with a seed of its own.
+A stage sees only the keys that it declares, all others stand at their defaults: so a changed line of the brief
+remakes what depends on it and nothing else. Each stage asks the engine with a seed of its own.
 Threads: each stage in one of its own. Realtime-safe: no.
 """
 
@@ -85,7 +85,7 @@ class Stage(NamedTuple):
 
 
 def _files(result: Result, path: str, role: str, beside: str = "") -> Iterator[Piece]:
-    """The files of a result that is called `path`: itself first, then those beside it, which have the role `beside`."""
+    """The files of a result that is called `path`: itself, then those beside it, which have the role `beside`."""
     place = Path(path)
     files = result.files(place)
     yield Piece(path, role, files.pop(place), result.provenance)
