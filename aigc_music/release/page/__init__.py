@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from ..brief import Brief
 from .markup import document, el
 from .sections import SECTIONS, player_bar, sleeve
 from .shown import Shown, show
@@ -21,7 +22,7 @@ from .shown import Shown, show
 __all__ = ["page_html"]
 
 
-def page_html(manifest: dict[str, Any], brief: Any, folder: Path) -> bytes:
+def page_html(manifest: dict[str, Any], brief: Brief, folder: Path) -> bytes:
     """The page of the release that lies in `folder`, as the bytes of its index.html."""
     shown = show(manifest, brief, folder)
     parts = [build(shown) for build in SECTIONS]

@@ -12,7 +12,7 @@
     if (at !== now) {
       words[now]?.classList.remove("on");
       words[at]?.classList.add("on");
-      if (at >= 0) line.textContent = words[at].closest("p").textContent;
+      if (at >= 0) line.textContent = words[at].closest("p").textContent.trim();
       now = at;
     }
     if (head && player.duration) {

@@ -6,12 +6,13 @@ Threads: any. Realtime-safe: no.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import TypeAlias
 from xml.etree.ElementTree import Element, tostring
 
 __all__ = ["Child", "document", "el"]
 
-Child = Element | str | None | Iterable["Element | str | None"]
+Child: TypeAlias = "Element | str | Sequence[Child] | None"
 """What an element may hold: another, a text, nothing, or several of these."""
 
 _NOT_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")

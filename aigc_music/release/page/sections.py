@@ -63,9 +63,7 @@ def link(path: str) -> str:
 def section(name: str, key: str, *children: Child, screen: bool = False) -> Element:
     """A part of the page under its heading. screen: left out in print."""
     attributes = {"id": key, "aria-labelledby": f"{key}-name", "class": "screen" if screen else None}
-    return el(
-        "section", attributes, el("h2", {"id": f"{key}-name"}, name), el("div", {"class": "body"}, list(children))
-    )
+    return el("section", attributes, el("h2", {"id": f"{key}-name"}, name), el("div", {"class": "body"}, children))
 
 
 # ------------------------------------------------------------------------------------------ the top
@@ -319,7 +317,7 @@ def signatures(shown: Shown) -> Element | None:
         parts.append(el("p", None, f"{_count(len(signed), 'file')} carry a C2PA signature inside, "
                         f"{_count(len(beside), 'file')} have one beside them, by {whose}."))  # fmt: skip
     parts.append(el("p", None, "Every file stands in ", el("a", {"href": "manifest.json"}, "manifest.json"),
-                    " with its SHA-256 and what it was made from. To check all of it, run in this folder:"))  # fmt: skip
+                    " with its SHA-256 and what it was made from. To check it, run in this folder:"))  # fmt: skip
     parts.append(el("pre", None, el("code", None, "aigc-music verify .")))
     return section("Check it", "check", parts)
 

@@ -1,4 +1,4 @@
-"""What a page shows, read once from the release folder: its rows by role, the song, the words, the colours, the papers.
+"""What a page shows, read once from the release folder: its rows by role, song, words, colours and papers.
 
 What is missing or cannot be read is left out, for a page is made of an unfinished release as well.
 Threads: any. Realtime-safe: no.
@@ -7,17 +7,18 @@ Threads: any. Realtime-safe: no.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aigc_music.core.errors import AigcMusicError
 from aigc_music.core.lyrics import TimedLyrics
-from aigc_music.engine.ancestry import record_of
 from aigc_music.files.lyrics import read_lyrics
 from aigc_music.files.pictures import pixels_of
 from aigc_music.generators.facts import SongFacts, facts_of
 
+from ..brief import Brief
 from .colours import Colours, colours_of
 
 __all__ = ["Row", "Shown", "show"]
@@ -28,17 +29,22 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """brief: what was asked for. rows: the manifest's artifacts. song: facts of the MIDI file. records: the
-    provenance records of the files, each once. papers: the JSON files in the folder by name without suffix."""
+    """brief: what was asked for. rows: the manifest's artifacts. song: facts of the MIDI file. papers: the JSON files
+    that tell of the others, by name without suffix."""
 
-    brief: Any
+    brief: Brief
     folder: Path
     rows: tuple[Row, ...]
     colours: Colours
     song: SongFacts | None
     lyrics: TimedLyrics | None
-    records: tuple[dict[str, Any], ...]
     papers: dict[str, Any]
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The provenance records of all files, in order of their paths."""
+        records = self.papers.get("provenance", {}).get("records", {})
+        return [records[path] for path in sorted(records)]
 
     def of(self, *roles: str) -> list[Row]:
         """The rows of these roles, in this order."""
@@ -56,15 +62,13 @@ class Shown:
             return None
 
 
-def show(manifest: dict[str, Any], brief: Any, folder: Path) -> Shown:
+def show(manifest: dict[str, Any], brief: Brief, folder: Path) -> Shown:
     """All that a page shows of a release."""
     rows = tuple(row for row in manifest["artifacts"] if row["role"] != "page")
     song = _first_read(facts_of, [folder / row["path"] for row in rows if row["role"] == "midi"])
     lyrics = _first_read(read_lyrics, [folder / row["path"] for row in rows if row["path"].endswith(".ttml")])
     pixels = _first_read(pixels_of, [folder / row["path"] for row in rows if row["role"] in ("thumbnail", "cover")])
-    return Shown(
-        brief, folder, rows, colours_of(pixels), song, lyrics, tuple(_records(folder, rows)), _papers(folder, rows)
-    )
+    return Shown(brief, folder, rows, colours_of(pixels), song, lyrics, _papers(folder, rows))
 
 
 def _first_read(read: Any, paths: list[Path]) -> Any:
@@ -76,29 +80,12 @@ def _first_read(read: Any, paths: list[Path]) -> Any:
     return None
 
 
-def _records(folder: Path, rows: tuple[Row, ...]) -> list[dict[str, Any]]:
-    """The records of the files that hold one, without those that a second file repeats."""
-    found: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        if row["role"] in _HOLD_RECORDS:
-            record = record_of(folder / row["path"])
-            if record is not None and isinstance(record.get("id"), str):
-                found.setdefault(record["id"], record)
-    return list(found.values())
-
-
-_HOLD_RECORDS = frozenset(
-    ("midi", "stem", "mix", "master", "lyrics", "cover", "lyric_video", "canvas", "social", "motion")
-)
-
-
 def _papers(folder: Path, rows: tuple[Row, ...]) -> dict[str, Any]:
+    """The JSON files that tell of the others, by name."""
     papers = {}
     for row in rows:
         path = folder / row["path"]
         if path.suffix == ".json" and row["role"] in ("credits", "provenance"):
-            try:
+            with suppress(OSError, ValueError):
                 papers[path.stem] = json.loads(path.read_bytes())
-            except (OSError, ValueError):
-                continue
     return papers
