@@ -109,6 +109,11 @@ def _decoded(data: bytes) -> Sound:
     return Sound(np.ascontiguousarray(frames), rate, texts.get("title", ""), texts.get("artist", ""))
 
 
+def _plane(frame: av.AudioFrame) -> NDArray[np.float32]:
+    """(channels, frames) of a frame in the format 'fltp'."""
+    return frame.to_ndarray().astype(np.float32, copy=False)
+
+
 def _parts(container: InputContainer, stream: av.AudioStream, rate: int) -> Iterator[NDArray[np.float32]]:
     """The sound as (channels, frames) float32, one or two channels, piece by piece."""
     channels = 1 if stream.codec_context.channels == 1 else 2
