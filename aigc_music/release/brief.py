@@ -287,7 +287,7 @@ def seed_of(seed: int, name: str) -> int:
 
 
 def read_brief(path: str | Path) -> Brief:
-    """The brief in a TOML file. FileError where it cannot be read, UsageError with file and line for what is wrong."""
+    """The brief in a TOML file. FileError where it cannot be read, UsageError with file and line for what is not right."""
     path = Path(path)
     data = read_bytes(path, MOST_BYTES, "a brief as .toml")
     if len(data) > MOST_BYTES:

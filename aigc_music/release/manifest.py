@@ -1,26 +1,30 @@
-"""What is in a release folder: manifest.json, provenance.json with all records, credits, and the page to look at it.
+"""What tells of a release: credits, provenance.json with all records, the page, and manifest.json, written last.
 
 manifest.json: `format`, `version`, what the release is called and how it was asked for, `stages` [{name, state, why}]
-and `artifacts` [{path, sha256, mime, role, parents, disclosure, unsigned_sha256}], in order of their paths. Neither
-file holds a time: the same brief gives the same bytes.
+and `artifacts` [{path, sha256, mime, role, parents, disclosure, unsigned_sha256}], in order of their paths; of an
+album also `songs` [{title, folder}]. No file holds a time: the same brief gives the same bytes.
 Threads: any. Realtime-safe: no.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aigc_music.core.errors import AigcMusicError, FileError
 from aigc_music.engine.encodings import Record
+from aigc_music.files.atomic import atomic_write
 
 from .brief import Brief
-from .publish import Artifact
-from .store import Piece
+from .publish import Publisher
+from .store import Made, Piece, Store
 
-__all__ = ["FORMAT", "MANIFEST", "VERSION", "credits_pieces", "is_ours", "manifest_of", "page_piece",
-           "provenance_piece"]  # fmt: skip
+__all__ = ["FORMAT", "MANIFEST", "VERSION", "Outcome", "StageReport", "refuse_foreign", "sentence", "write_papers"]
 
 MANIFEST = "manifest.json"
 FORMAT = "aigc-music release"
@@ -31,49 +35,130 @@ _FACTS = ("title", "artist", "language", "style", "key", "bpm", "bars", "form", 
 _AS_PLAYED = ("style", "key", "bpm", "bars", "form")  # of these the music's own record knows more than the brief
 
 
-def manifest_of(brief: Brief, artifacts: Iterable[Artifact], records: dict[str, Record],
-                stages: list[dict[str, str]]) -> dict[str, Any]:  # fmt: skip
-    """The manifest. records: by path."""
+@dataclass(frozen=True, slots=True)
+class StageReport:
+    """How a stage went. state: done, failed, blocked (by an earlier one that is not done) or left (nobody asked for
+    it). why: in a sentence, where it is not done. anew: whether it was made by this run."""
+
+    name: str
+    state: str
+    why: str = ""
+    anew: bool = False
+
+    def row(self) -> dict[str, str]:
+        """As it stands in the manifest."""
+        return {"name": self.name, "state": self.state} | ({"why": self.why} if self.why else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to. artifacts: rows of the manifest. changed: paths that were put in place by this run."""
+
+    folder: Path
+    stages: tuple[StageReport, ...]
+    artifacts: tuple[dict[str, Any], ...]
+    changed: frozenset[str] = field(default=frozenset())
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return not any(stage.state in ("failed", "blocked") for stage in self.stages)
+
+
+def write_papers(brief: Brief, store: Store, publisher: Publisher, reports: Iterable[StageReport],
+                 made: Iterable[Made], **more: Any) -> Outcome:  # fmt: skip
+    """Write all that tells of what was published, and take away what an older brief left once nothing is missing.
+
+    reports: of all stages, in order. made: what they made. more: further keys of the manifest.
+    Raises FileError where the manifest cannot be written; what goes wrong with the other papers is in the outcome.
+    """
+    told, kept = list(reports), list(made)
+    records: dict[str, Record] = {
+        row.path: row.record for one in kept for row in one.rows if row.record and row.path in publisher.artifacts
+    }
+
+    def manifest() -> dict[str, Any]:
+        return _manifest(brief, publisher, records, told) | more
+
+    papers: dict[str, Callable[[], list[Piece]]] = {
+        "credits": lambda: _credits(brief, manifest()["artifacts"], records),
+        "provenance": lambda: [Piece("provenance.json", "provenance", _json({"format": FORMAT, "records": records}))],
+        "page": lambda: _page(brief, manifest(), store.folder),
+    }
+    for name, pieces in papers.items():
+        try:
+            given = pieces()
+            key = hashlib.sha256(b"\0".join(piece.data for piece in given)).hexdigest()
+            one = store.find(name, key) or store.make(name, key, given)
+            publisher.put(one.rows, one.place)
+        except Exception as error:
+            told.append(StageReport(name, "failed", sentence(error, store.folder)))
+        else:
+            kept.append(one)
+            told.append(StageReport(name, "done", anew=any(row.path in publisher.changed for row in one.rows)))
+    if all(report.state == "done" for report in told):
+        publisher.take_away()
+        store.tidy(kept)
+    final = manifest()
+    _write(store.folder / MANIFEST, _json(final))
+    return Outcome(store.folder, tuple(told), tuple(final["artifacts"]), frozenset(publisher.changed))
+
+
+def _manifest(brief: Brief, publisher: Publisher, records: dict[str, Record],
+              reports: list[StageReport]) -> dict[str, Any]:  # fmt: skip
     facts = {name: getattr(brief, name) for name in _FACTS}
     played = records.get("music/song.mid", {}).get("request", {})
     facts |= {name: played[name] for name in _AS_PLAYED if played.get(name) is not None}
-    rows = [artifact.row() for artifact in sorted(artifacts, key=lambda artifact: artifact.path)]
-    return {"format": FORMAT, "version": VERSION, **facts, "draft": brief.video.draft, "stages": stages,
-            "artifacts": rows}  # fmt: skip
+    artifacts = [publisher.artifacts[path].row() for path in sorted(publisher.artifacts)]
+    return {
+        "format": FORMAT, "version": VERSION, **facts, "draft": brief.video.draft,
+        "stages": [report.row() for report in reports], "artifacts": artifacts,
+    }  # fmt: skip
 
 
-def provenance_piece(records: dict[str, Record]) -> Piece:
-    """provenance.json: the records of all files, by path."""
-    return Piece("provenance.json", "provenance", json_bytes({"format": FORMAT, "records": records}))
-
-
-def credits_pieces(brief: Brief, rows: list[dict[str, Any]], records: dict[str, Record]) -> list[Piece]:
-    """Who did what, people and machines: credits.json and credits.txt."""
+def _credits(brief: Brief, rows: list[dict[str, Any]], records: dict[str, Record]) -> list[Piece]:
+    """Who did what, people and machines."""
     from .credits import credits_of, credits_text
 
     document = credits_of(brief, rows, records)
     return [
-        Piece("credits.json", "credits", json_bytes(document)),
+        Piece("credits.json", "credits", _json(document)),
         Piece("credits.txt", "credits", credits_text(document).encode()),
     ]
 
 
-def page_piece(brief: Brief, manifest: dict[str, Any], folder: Path) -> Piece:
-    """index.html: all of it to look at and listen to."""
+def _page(brief: Brief, manifest: dict[str, Any], folder: Path) -> list[Piece]:
+    """All of it to look at and listen to."""
     from .page import page_html
 
-    return Piece("index.html", "page", page_html(manifest, brief, folder))
+    return [Piece("index.html", "page", page_html(manifest, brief, folder))]
 
 
-def json_bytes(document: Any) -> bytes:
-    """JSON as it stands in release folders."""
+def _json(document: Any) -> bytes:
     return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
-def is_ours(path: Path) -> bool:
-    """Whether a manifest.json is one of ours."""
+def _write(path: Path, data: bytes) -> None:
+    """Write a file, unless it holds just this."""
+    if not path.is_file() or path.read_bytes() != data:
+        with atomic_write(path) as file:
+            file.write(data)
+
+
+def refuse_foreign(folder: Path) -> None:
+    """FileError, before any work, where a manifest.json that is not ours is in the way of ours."""
+    path = folder / MANIFEST
+    if not path.exists():
+        return
     try:
         value = json.loads(path.read_bytes())
     except (OSError, ValueError):
-        return False
-    return isinstance(value, dict) and value.get("format") == FORMAT
+        value = None
+    if not (isinstance(value, dict) and value.get("format") == FORMAT):
+        raise FileError(f"{str(path)!r} belongs to something else: name another folder, or move it away")
+
+
+def sentence(error: Exception, folder: Path) -> str:
+    """What went wrong, in a sentence without folders of this machine."""
+    told = str(error) if isinstance(error, AigcMusicError) else f"a mistake of ours, {type(error).__name__}: {error}"
+    return " ".join(told.replace(f"{folder}{os.sep}", "").split())

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -65,6 +65,11 @@ class Publisher:
         self._entries = _entries(store)
         self._by_content: dict[str, str] = {}  # SHA-256 of a file as it was made -> its path
         self._labels = canonical([_labels(brief.labels), code_fingerprint()])
+
+    def adopt(self, artifact: Artifact) -> None:
+        """Take in a file that another publisher has put into a folder below: an artifact by its path from here."""
+        self._by_content[artifact.unsigned_sha256 or artifact.sha256] = artifact.path
+        self._add(artifact)
 
     def put(self, rows: Sequence[Row], place: Callable[[Row], Path]) -> None:
         """Publish files of a stage, those first that others are made of. FileError where one cannot be."""
@@ -169,10 +174,9 @@ class Publisher:
         if target.is_symlink() or not target.is_file() or sha256_of(target) not in known:
             raise FileError(f"{path} is there already and not as this program made it: move it away, then run again")
 
-    def take_away(self, keep: Iterable[str]) -> None:
+    def take_away(self) -> None:
         """Remove what was published for an older brief and is still as it was put there."""
-        wanted = {*keep, *self.artifacts}
-        for path in [path for path in self._entries if path not in wanted]:
+        for path in [path for path in self._entries if path not in self.artifacts]:
             target = self.store.folder / path
             with suppress(FileError, OSError):
                 self._refuse_foreign(path)

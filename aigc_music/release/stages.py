@@ -30,9 +30,10 @@ from aigc_music.engine import (
 from aigc_music.engine.provenance import canonical, finished, source_type
 from aigc_music.engine.result import SIDECAR
 from aigc_music.engine.streams import stream
+from aigc_music.generators.timeline import Timeline
 
 from .brief import Brief, seed_of
-from .cuts import Cut, best_cut
+from .cuts import best_cut
 from .store import Made, Piece
 
 __all__ = ["STAGES", "Kit", "Stage", "narrowed", "needed", "wanted"]
@@ -190,14 +191,13 @@ def _thumbnail(result: Result, cover: Piece) -> Piece:
     return Piece("cover/thumbnail.jpg", "thumbnail", picture_bytes(pixels, ".jpg", packet), record, of=None)
 
 
-def _film(kit: Kit, name: str, **wishes: Any) -> Result:
-    """A film in the look of the release."""
+def _film(kit: Kit, **wishes: Any) -> Result:
+    """A film in the look of the release: all of them share family, colours and chance."""
     brief = kit.brief
     asked = VideoRequest(
         song=kit.file("music", "midi"), cover=kit.file("cover", "cover"), title=brief.title, artist=brief.artist,
-        family=brief.video.family, mood=brief.mood, quality=brief.video.quality, label=brief.labels.visible,
-        language=SCRIPTS[brief.language], seed=kit.seed(name),
-        **wishes,
+        family=_family(kit), mood=brief.mood, quality=brief.video.quality, label=brief.labels.visible,
+        language=SCRIPTS[brief.language], seed=kit.seed("film"), **wishes,
     )  # fmt: skip
     return kit.run(_as_draft(asked) if brief.video.draft else asked)
 
@@ -212,11 +212,18 @@ def _as_draft(request: VideoRequest) -> VideoRequest:
     return replace(request, size=size, fps=DRAFT_FPS, quality=30)
 
 
-def _cut(kit: Kit, low: float, high: float) -> Cut:
+def _family(kit: Kit) -> str:
+    """The visual family of the films: the one that is asked for, or one that suits the song."""
+    from aigc_music.generators.clip import choose_family
+
+    return kit.brief.video.family or choose_family(_timeline(kit), stream(kit.brief.seed, "release.family"))
+
+
+def _timeline(kit: Kit) -> Timeline:
     from aigc_music.generators.facts import facts_of
     from aigc_music.generators.timeline import timeline_of
 
-    return best_cut(timeline_of(facts_of(kit.file("music", "midi"))), low, high)
+    return timeline_of(facts_of(kit.file("music", "midi")))
 
 
 def _sung(kit: Kit) -> dict[str, Any]:
@@ -231,28 +238,28 @@ def film(kit: Kit) -> Iterator[Piece]:
     name, role = ("lyric-video", "lyric_video") if kit.brief.sung else ("visual", "social")
     presets = kit.brief.video.presets
     for preset in presets:
-        result = _film(kit, "film", preset=preset, audio=kit.file("master", "master", ".wav"), **_sung(kit))
+        result = _film(kit, preset=preset, audio=kit.file("master", "master", ".wav"), **_sung(kit))
         path = f"video/{name}.mp4" if len(presets) == 1 else f"video/{name}-{preset}.mp4"
         yield from _files(result, path, role, role)
 
 
 def canvas(kit: Kit) -> Iterator[Piece]:
-    cut = _cut(kit, *CANVAS_S)
-    result = _film(kit, "canvas", preset="canvas", start_s=cut.start_s, seconds=cut.seconds)
+    cut = best_cut(_timeline(kit), *CANVAS_S)
+    result = _film(kit, preset="canvas", start_s=cut.start_s, seconds=cut.seconds)
     yield from _files(result, "video/canvas.mp4", "canvas", "canvas")
 
 
 def social(kit: Kit) -> Iterator[Piece]:
-    cut = _cut(kit, SOCIAL_LEAST_S, kit.brief.video.social_seconds)
-    result = _film(kit, "social", preset="vertical", audio=kit.file("master", "master", ".wav"),
+    cut = best_cut(_timeline(kit), SOCIAL_LEAST_S, kit.brief.video.social_seconds)
+    result = _film(kit, preset="vertical", audio=kit.file("master", "master", ".wav"),
                    start_s=cut.start_s, seconds=cut.seconds, **_sung(kit))  # fmt: skip
     yield from _files(result, "video/social.mp4", "social", "social")
 
 
 def motion(kit: Kit) -> Iterator[Piece]:
-    cut = _cut(kit, *MOTION_S)
+    cut = best_cut(_timeline(kit), *MOTION_S)
     for preset in ("motion-square", "motion-tall"):
-        result = _film(kit, "motion", preset=preset, start_s=cut.start_s, seconds=cut.seconds)
+        result = _film(kit, preset=preset, start_s=cut.start_s, seconds=cut.seconds)
         yield from _files(result, f"video/{preset}.mp4", "motion", "motion")
 
 
