@@ -287,7 +287,10 @@ def seed_of(seed: int, name: str) -> int:
 
 
 def read_brief(path: str | Path) -> Brief:
-    """The brief in a TOML file. FileError where it cannot be read, UsageError with file and line for what is not right."""
+    """The brief in a TOML file.
+
+    Raises FileError where it cannot be read, and UsageError with file and line for what is wrong.
+    """
     path = Path(path)
     data = read_bytes(path, MOST_BYTES, "a brief as .toml")
     if len(data) > MOST_BYTES:
