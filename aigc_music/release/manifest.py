@@ -24,7 +24,17 @@ from .brief import Brief
 from .publish import Publisher
 from .store import Made, Piece, Store
 
-__all__ = ["FORMAT", "MANIFEST", "VERSION", "Outcome", "StageReport", "refuse_foreign", "sentence", "write_papers"]
+__all__ = [
+    "FORMAT",
+    "MANIFEST",
+    "VERSION",
+    "Outcome",
+    "StageReport",
+    "json_bytes",
+    "refuse_foreign",
+    "sentence",
+    "write_papers",
+]
 
 MANIFEST = "manifest.json"
 FORMAT = "aigc-music release"
@@ -82,7 +92,9 @@ def write_papers(brief: Brief, store: Store, publisher: Publisher, reports: Iter
 
     papers: dict[str, Callable[[], list[Piece]]] = {
         "credits": lambda: _credits(brief, manifest()["artifacts"], records),
-        "provenance": lambda: [Piece("provenance.json", "provenance", _json({"format": FORMAT, "records": records}))],
+        "provenance": lambda: [
+            Piece("provenance.json", "provenance", json_bytes({"format": FORMAT, "records": records}))
+        ],
         "page": lambda: _page(brief, manifest(), store.folder),
     }
     for name, pieces in papers.items():
@@ -100,7 +112,7 @@ def write_papers(brief: Brief, store: Store, publisher: Publisher, reports: Iter
         publisher.take_away()
         store.tidy(kept)
     final = manifest()
-    _write(store.folder / MANIFEST, _json(final))
+    _write(store.folder / MANIFEST, json_bytes(final))
     return Outcome(store.folder, tuple(told), tuple(final["artifacts"]), frozenset(publisher.changed))
 
 
@@ -122,7 +134,7 @@ def _credits(brief: Brief, rows: list[dict[str, Any]], records: dict[str, Record
 
     document = credits_of(brief, rows, records)
     return [
-        Piece("credits.json", "credits", _json(document)),
+        Piece("credits.json", "credits", json_bytes(document)),
         Piece("credits.txt", "credits", credits_text(document).encode()),
     ]
 
@@ -134,7 +146,7 @@ def _page(brief: Brief, manifest: dict[str, Any], folder: Path) -> list[Piece]:
     return [Piece("index.html", "page", page_html(manifest, brief, folder))]
 
 
-def _json(document: Any) -> bytes:
+def json_bytes(document: Any) -> bytes:
     return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
