@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from .provenance import DISCLOSURES, FORMAT, record_id, source_type
 from .requests import AudioRequest, ImageRequest, MusicRequest, Request, TextRequest, VideoRequest
 from .result import SIDECAR
 
-__all__ = ["Verdict", "request_of", "verify"]
+__all__ = ["Verdict", "request_of", "verify", "verify_record"]
 
 _REQUESTS: dict[str, type[Request]] = {
     "music": MusicRequest, "text": TextRequest, "image": ImageRequest, "audio": AudioRequest, "video": VideoRequest,
@@ -68,6 +70,20 @@ def verify(path: str | Path, *, again: bool = False) -> list[Verdict]:
     return [_verify_file(_main_of(path), again)]
 
 
+def verify_record(path: Path) -> Verdict:
+    """A verdict for one file by the record inside it: record, content, models and disclosure. Its parents and the
+    files beside it are left to who knows where they are."""
+    verdict = Verdict(str(path))
+    check = _Check(path, verdict)
+    with _told(verdict):
+        found = check.record()
+        if found is not None:
+            check.content(*found)
+            check.models(found[0])
+            check.disclosure(found[0])
+    return verdict
+
+
 def _main_of(path: Path) -> Path:
     """The file that `path` stands beside, such as words.json of words.lrc; itself where it has its own record."""
     if path.with_name(path.name + SIDECAR).exists():
@@ -86,13 +102,20 @@ def _verify_file(path: Path, again: bool) -> Verdict:
     if not path.is_file():
         verdict.problems.append(f"{path.name} is missing, only its record is here")
         return verdict
-    try:
+    with _told(verdict):
         _Check(path, verdict).all(again)
+    return verdict
+
+
+@contextmanager
+def _told(verdict: Verdict) -> Iterator[None]:
+    """What goes wrong in a check becomes a problem of its verdict."""
+    try:
+        yield
     except AigcMusicError as error:
         verdict.problems.append(str(error))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         verdict.problems.append(f"the record is damaged ({type(error).__name__}: {error})")
-    return verdict
 
 
 class _Check:

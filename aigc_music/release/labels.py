@@ -132,7 +132,7 @@ def label_file(
     suffix = path.suffix.lower()
     if not labels.china or suffix not in LABELLED:
         return
-    told = merged((record or {}).get("disclosure", {})) if disclosure is None else disclosure
+    told = _of_record(record, labels) if disclosure is None else disclosure
     text = aigc_field(record, labels, told)
     if not text:
         return
@@ -142,6 +142,12 @@ def label_file(
         raise FileError(f"cannot label {str(path)!r}: {error}") from error
     with atomic_write(path) as file:
         file.write(data)
+
+
+def _of_record(record: dict[str, Any] | None, labels: Labels) -> dict[str, str]:
+    """The disclosure of a file with this record; a brief can say more of its roles, never less."""
+    known = (record or {}).get("disclosure", {})
+    return merged(known, {role: how for role, how in labels.disclosure.items() if role in known})
 
 
 def label_of(path: str | Path) -> str:

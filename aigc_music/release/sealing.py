@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from .certificate import Credentials
 
-__all__ = ["sealed"]
+__all__ = ["in_form", "sealed"]
 
 _CURVE_HASHES: dict[str, hashes.HashAlgorithm] = {
     "es256": hashes.SHA256(), "es384": hashes.SHA384(), "es512": hashes.SHA512(),
@@ -62,6 +62,42 @@ def sealed(store: bytes, credentials: Credentials, seed: bytes, file_hash: bytes
     claim = next(box for label, box in parts.items() if label.startswith("c2pa.claim"))
     _sign(data, claim, parts["c2pa.signature"], credentials)
     return bytes(data)
+
+
+def in_form(store: bytes) -> bool:
+    """Whether a manifest store has the form of ours to the last byte, those included that no signature covers: names
+    and sizes of boxes, and the empty space beside the signature."""
+    try:
+        tops = list(_boxes(store, 0, len(store)))
+        manifests = list(_boxes(store, tops[0].inside, tops[0].end))
+        parts = [list(_boxes(store, manifest.inside, manifest.end)) for manifest in manifests]
+        spaces = [_space(store[row[-1].inside + 8 : row[-1].end]) for row in parts]
+    except (ValueError, IndexError):
+        return False
+    names = [[box.label for box in row] for row in parts]
+    joined = all(row[-1].end == manifest.end for row, manifest in zip(parts, manifests, strict=True))
+    return (
+        [box.label for box in tops] == ["c2pa"]
+        and tops[0].end == len(store)
+        and manifests[-1].end == len(store)
+        and joined
+        and all(row == ["c2pa.assertions", "c2pa.claim.v2", "c2pa.signature"] for row in names)
+        and not any(map(any, spaces))
+    )
+
+
+def _space(cose: bytes) -> bytes:
+    """The padding in a COSE_Sign1 structure; ValueError where something else stands around it."""
+    place = 2 + len(_as_byte_string(_byte_string(cose, 2)))
+    if cose[place : place + 5] != b"\xa1\x63pad":
+        raise ValueError("no padding where it has to be")
+    padding = _byte_string(cose, place + 5)
+    place += 5 + len(_as_byte_string(padding))
+    if cose[place : place + 1] != b"\xf6" or place + 1 + len(_as_byte_string(_byte_string(cose, place + 1))) != len(
+        cose
+    ):
+        raise ValueError("no signature where it has to be")
+    return padding
 
 
 def _boxes(store: bytes, place: int, end: int) -> Iterator[_Box]:
