@@ -234,8 +234,13 @@ class FontBook:
         """UsageError where no font has a character of what will be set, unless boxes are allowed: of title and
         artist on a cover and in a lyric video, and of `words`."""
         titled = request.kind in ("cover", "lyric_video")
-        missing = self.missing((request.title + request.artist if titled else "") + words)
-        if missing and not request.allow_missing_glyphs:
+        if not request.allow_missing_glyphs:
+            self.refuse_text((request.title + request.artist if titled else "") + words)
+
+    def refuse_text(self, text: str) -> None:
+        """UsageError where no font has a character of a text."""
+        missing = self.missing(text)
+        if missing:
             raise UsageError(missing_message(missing))
 
     def coloured(self, letter: str, families: tuple[str, ...]) -> bool:
