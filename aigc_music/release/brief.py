@@ -366,10 +366,10 @@ class _Reader:
         if brief.tune is not None and brief.language != "zh":
             raise self.wrong((*at, "tune"), f'tune {brief.tune!r} is a Chinese form: write language = "zh" with it')
         if brief.tune is not None:
-            from aigc_music.engine.registry import generator_for
             from aigc_music.engine.requests import TextRequest
+            from aigc_music.generators.words.verse import verse_template
 
-            self.checked((*at, "tune"), generator_for, TextRequest(language="zh", tune=brief.tune, seed=0))
+            self.checked((*at, "tune"), verse_template, TextRequest(language="zh", tune=brief.tune, seed=0))
         return brief
 
     def credits(self, at: toml_lines.Path, values: Any) -> dict[str, Any]:

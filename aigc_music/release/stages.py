@@ -43,6 +43,7 @@ COVER_SIDE, DRAFT_COVER_SIDE, THUMBNAIL_SIDE = 3000, 640, 640
 CANVAS_S = (6.0, 8.0)
 MOTION_S = (6.0, 12.0)
 SOCIAL_LEAST_S = 15.0
+MOTION = ("motion-square", "motion-tall")  # presets
 SCRIPTS = {"en": "en", "zh": "zh-Hans", "none": ""}  # language of a brief -> BCP 47 tag that chooses its letters
 
 
@@ -170,6 +171,8 @@ def cover(kit: Kit) -> Iterator[Piece]:
     piece = next(_files(result, "cover/cover.jpg", "cover"))
     yield piece
     yield _thumbnail(result, piece)
+    if brief.labels.visible:
+        yield _labelled(result, piece, SCRIPTS[brief.language])
 
 
 def _thumbnail(result: Result, cover: Piece) -> Piece:
@@ -191,15 +194,25 @@ def _thumbnail(result: Result, cover: Piece) -> Piece:
     return Piece("cover/thumbnail.jpg", "thumbnail", picture_bytes(pixels, ".jpg", packet), record, of=None)
 
 
-def _film(kit: Kit, **wishes: Any) -> Result:
-    """A film in the look of the release: all of them share family, colours and chance."""
+def _labelled(result: Result, cover: Piece, language: str) -> Piece:
+    """A copy of the cover with a label that people see; stores, whose rules allow no such text, take the other."""
+    from .visible import labelled_cover
+
+    assert cover.record is not None
+    name = PurePosixPath(cover.path).name
+    data, record = labelled_cover(result.picture, name, cover.data, cover.record, language)
+    return Piece("cover/labelled.jpg", "cover", data, record)
+
+
+def _film(kit: Kit, index: int = 0, count: int = 1, **wishes: Any) -> Result:
+    """A film in the look of the release, the index-th of `count` of its stage: all share family and chance."""
     brief = kit.brief
     asked = VideoRequest(
         song=kit.file("music", "midi"), cover=kit.file("cover", "cover"), title=brief.title, artist=brief.artist,
         family=_family(kit), mood=brief.mood, quality=brief.video.quality, label=brief.labels.visible,
         language=SCRIPTS[brief.language], seed=kit.seed("film"), **wishes,
     )  # fmt: skip
-    return kit.run(_as_draft(asked) if brief.video.draft else asked)
+    return kit.run(_as_draft(asked) if brief.video.draft else asked, index, count)
 
 
 def _as_draft(request: VideoRequest) -> VideoRequest:
@@ -237,8 +250,9 @@ def film(kit: Kit) -> Iterator[Piece]:
     """The whole song; with words a lyric video, without a film to look at while it plays."""
     name, role = ("lyric-video", "lyric_video") if kit.brief.sung else ("visual", "social")
     presets = kit.brief.video.presets
-    for preset in presets:
-        result = _film(kit, preset=preset, audio=kit.file("master", "master", ".wav"), **_sung(kit))
+    sound = kit.file("master", "master", ".wav")
+    for index, preset in enumerate(presets):
+        result = _film(kit, index, len(presets), preset=preset, audio=sound, **_sung(kit))
         path = f"video/{name}.mp4" if len(presets) == 1 else f"video/{name}-{preset}.mp4"
         yield from _files(result, path, role, role)
 
@@ -258,8 +272,8 @@ def social(kit: Kit) -> Iterator[Piece]:
 
 def motion(kit: Kit) -> Iterator[Piece]:
     cut = best_cut(_timeline(kit), *MOTION_S)
-    for preset in ("motion-square", "motion-tall"):
-        result = _film(kit, preset=preset, start_s=cut.start_s, seconds=cut.seconds)
+    for index, preset in enumerate(MOTION):
+        result = _film(kit, index, len(MOTION), preset=preset, start_s=cut.start_s, seconds=cut.seconds)
         yield from _files(result, f"video/{preset}.mp4", "motion", "motion")
 
 
@@ -272,7 +286,7 @@ STAGES: dict[str, Stage] = {
     "master": Stage(master, ("mix",), ("title", "artist"), 6),
     "words": Stage(words, ("music",), ("language", "theme", "title", "artist", "tune", "seed"), 10, words=True),
     "cover": Stage(cover, ("music",), ("title", "artist", "language", "mood", "explicit", "seed", "video.cover",
-                                       "video.palette", "video.draft"), 5),
+                                       "video.palette", "video.draft", "labels.visible"), 5),
     "film": Stage(film, ("music", "words", "master", "cover"), (*_LOOK, "video.presets"), 90),
     "social": Stage(social, ("music", "words", "master", "cover"), (*_LOOK, "video.social_seconds"), 45),
     "canvas": Stage(canvas, ("music", "cover"), _LOOK, 12),
