@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from aigc_music.core.errors import AigcMusicError, FileError, ModelError
+from aigc_music.files.c2pa_boxes import unsigned
 
 from .encodings import encoding_of, encoding_of_suffix
 from .provenance import DISCLOSURES, FORMAT, record_id, source_type
@@ -199,9 +200,10 @@ class _Check:
             if place is None or not place.is_file():
                 self.verdict.notes.append(f"its {role} ({name or 'given as notes'}) is not in this folder")
                 continue
-            found = hashlib.sha256(place.read_bytes()).hexdigest()
+            data = place.read_bytes()
+            found = {hashlib.sha256(form).hexdigest() for form in (data, unsigned(data))}  # it may be signed by now
             self.holds(
-                f"{role} {name}", found == parent["sha256"], f"its {role} {name} is not the one it was made from"
+                f"{role} {name}", parent["sha256"] in found, f"its {role} {name} is not the one it was made from"
             )
 
     def models(self, record: dict[str, Any]) -> None:

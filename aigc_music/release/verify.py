@@ -17,7 +17,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -32,7 +32,7 @@ from .labels import LABELLED, TERMS, field_of, label_of, source_type
 from .sealing import in_form
 from .signing import DETACHED, EMBEDDED, Signature, read_signature
 
-__all__ = ["MANIFEST", "ROLES", "is_release", "verify_release"]
+__all__ = ["MANIFEST", "ROLES", "release_of", "verify_release"]
 
 MANIFEST = "manifest.json"
 ROLES: tuple[str, ...] = (
@@ -49,9 +49,11 @@ _MORE_MIMES = {".html": "text/html", DETACHED: "application/c2pa", ".toml": "app
 _SIGNED_BESIDE = (".mid",)  # kinds of files whose signature stands beside them
 
 
-def is_release(folder: Path) -> bool:
-    """Whether a folder has a manifest."""
-    return (folder / MANIFEST).is_file()
+def release_of(path: str | Path) -> Path | None:
+    """The release folder that a path is, or lies in, by its manifest; None where it is in none. Of an album's song it
+    is the song's own."""
+    place = Path(path).absolute()
+    return next((folder for folder in (place, *place.parents) if (folder / MANIFEST).is_file()), None)
 
 
 def verify_release(folder: str | Path, home: Path | None = None) -> list[Verdict]:
@@ -61,42 +63,62 @@ def verify_release(folder: str | Path, home: Path | None = None) -> list[Verdict
     no manifest.
     """
     folder = Path(folder)
-    if not is_release(folder):
+    if not (folder / MANIFEST).is_file():
         raise FileError(f"{str(folder)!r} holds no {MANIFEST}: name a folder that 'aigc-music release' has made")
-    songs = [place.parent for place in sorted(folder.glob(f"*/{MANIFEST}")) if not place.parent.name.startswith(".")]
-    verdicts = _Release(folder, [song.name for song in songs], home).verdicts()
-    for song in songs:
-        verdicts += _Release(song, [], home).verdicts()
-    return verdicts
+    songs = {
+        place.parent.name: _Release(place.parent, {}, home)
+        for place in sorted(folder.glob(f"*/{MANIFEST}"))
+        if not place.parent.is_symlink() and not place.parent.name.startswith(".")
+    }
+    for song in songs.values():
+        song.load()
+    whole = _Release(folder, songs, home)
+    whole.load()
+    return [verdict for release in (whole, *songs.values()) for verdict in release.verdicts()]
 
 
 class _Release:
-    """One folder with its manifest. songs: names of folders in it that are releases of their own."""
+    """One folder with its manifest. songs: of an album, the folders in it that are releases of their own."""
 
-    def __init__(self, folder: Path, songs: list[str], home: Path | None) -> None:
+    def __init__(self, folder: Path, songs: dict[str, _Release], home: Path | None) -> None:
         self.folder, self.songs, self.home = folder, songs, home
         self.verdict = Verdict(str(folder / MANIFEST))
         self.rows: dict[str, dict[str, Any]] = {}
         self.records: dict[str, Record] = {}
         self.labelled = self.signed = False
 
-    def verdicts(self) -> list[Verdict]:
+    def load(self) -> None:
+        """Read the manifest and look at its form."""
         try:
             manifest = self._manifest()
         except AigcMusicError as error:
             self.verdict.problems.append(str(error))
-            return [self.verdict]
+            return
         self._rows(manifest)
-        self._stages(manifest)
+        self._told(manifest)
+
+    def verdicts(self) -> list[Verdict]:
+        """Of the manifest and of all files; of an album's songs, what their own manifests say counts."""
         self._extra()
         self._records()
-        self.signed = any(row["role"] == "signature" for row in self.rows.values()) or any(
-            Path(path).suffix.lower() in EMBEDDED and self._signature_of(path) for path in self.rows
+        own = {path: row for path, row in self.rows.items() if not self._of_song(path, row)}
+        self.signed = any(row["role"] == "signature" for row in own.values()) or any(
+            Path(path).suffix.lower() in EMBEDDED and self._signed(path) for path in own
         )
-        self.labelled = any(self._label(path) for path in self.rows)
-        if not self.signed:
+        self.labelled = any(self.label(path) for path in own)
+        if own and not self.signed:
             self.verdict.notes.append("no file is signed, so who changes files and manifest together is not found")
-        return [self.verdict, *(_File(self, path, row).verdict for path, row in self.rows.items())]
+        return [self.verdict, *(_File(self, path, row).verdict for path, row in own.items())]
+
+    def _of_song(self, path: str, row: dict[str, Any]) -> bool:
+        """Whether an artifact belongs to a song of this album, which has to have the same of it."""
+        name, _, inner = path.partition("/")
+        if name not in self.songs:
+            return False
+        same = self.songs[name].rows.get(inner, {}).get("sha256") == row["sha256"]
+        if not same:
+            self.verdict.problems.append(f"{path}: {MANIFEST} says something else of it than {name}/{MANIFEST}")
+        return True
 
     # ---- the manifest
 
@@ -124,7 +146,7 @@ class _Release:
             guarded = True
             written = json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
             good = record_id(document) == document["id"] and written == data
-            self._hold(self.verdict, "id", good, f"{MANIFEST} was changed: its id does not fit it")
+            self.hold(self.verdict, "id", good, f"{MANIFEST} was changed: its id does not fit it")
         beside = path.with_name(MANIFEST + DETACHED)
         if beside.is_file():
             guarded = True
@@ -133,7 +155,7 @@ class _Release:
                 good = signature is not None and signature.holds and in_form(beside.read_bytes())
             except AigcMusicError:
                 good = False
-            self._hold(self.verdict, "signature", good, f"{MANIFEST} or its signature {beside.name} was changed")
+            self.hold(self.verdict, "signature", good, f"{MANIFEST} or its signature {beside.name} was changed")
         if not guarded:
             self.verdict.notes.append("the manifest has neither id nor signature, so changes in it may go unseen")
 
@@ -166,9 +188,15 @@ class _Release:
                 return f"{path} is, or lies behind, a link: a release holds files, not links"
         return ""
 
-    def _stages(self, manifest: dict[str, Any]) -> None:
-        stages = manifest.get("stages", [])
-        for stage in stages if isinstance(stages, list) else []:
+    def _told(self, manifest: dict[str, Any]) -> None:
+        """What the manifest says of stages that are not done, and of the songs of an album."""
+        for song in manifest.get("songs", []) if isinstance(manifest.get("songs"), list) else []:
+            name = song.get("folder") if isinstance(song, dict) else None
+            if not isinstance(name, str) or name not in self.songs:
+                self.verdict.problems.append(
+                    f"the song {str(name)[:80]!r} of the album is missing, or has no {MANIFEST}"
+                )
+        for stage in manifest.get("stages", []) if isinstance(manifest.get("stages"), list) else []:
             if isinstance(stage, dict) and stage.get("state") not in ("done", None):
                 why = f": {stage['why']}" if stage.get("why") else ""
                 self.verdict.notes.append(f"stage {stage.get('name')} is {stage.get('state')}{why}")
@@ -203,20 +231,20 @@ class _Release:
     def read(self, path: str) -> bytes:
         return read_bytes(self.folder / path, _MOST_FILE, "a file of a release")
 
-    def _signature_of(self, path: str) -> bool:
+    def _signed(self, path: str) -> bool:
         try:
             return unsigned(data := self.read(path)) != data
         except AigcMusicError:
             return False
 
-    def _label(self, path: str) -> str:
+    def label(self, path: str) -> str:
         try:
             return label_of(self.folder / path)
         except AigcMusicError:
             return ""
 
     @staticmethod
-    def _hold(verdict: Verdict, what: str, true: bool, otherwise: str) -> bool:
+    def hold(verdict: Verdict, what: str, true: bool, otherwise: str) -> bool:
         (verdict.checked if true else verdict.problems).append(what if true else otherwise)
         return true
 
@@ -245,7 +273,7 @@ class _File:
             self.verdict.problems.append(f"what {path} says of itself is damaged ({type(error).__name__}: {error})")
 
     def hold(self, what: str, true: bool, otherwise: str) -> bool:
-        return self.release._hold(self.verdict, what, true, f"{self.path}: {otherwise}")
+        return self.release.hold(self.verdict, what, true, f"{self.path}: {otherwise}")
 
     def _bytes(self) -> None:
         data = self.release.read(self.path)
@@ -258,7 +286,7 @@ class _File:
                   f"{self.row['mime']}")  # fmt: skip
         self.plain = unsigned(data)
         stated = self.row.get("unsigned_sha256")
-        if stated and not self.release._label(self.path):
+        if stated and not self.release.label(self.path):
             plain = hashlib.sha256(self.plain).hexdigest()
             self.hold("hash without signature", plain == stated, "without its signature it is not the file that was "
                       "signed")  # fmt: skip
@@ -381,7 +409,7 @@ class _File:
 
     def _label(self, record: Record | None) -> None:
         """The AIGC field, where the release has such fields."""
-        text = self.release._label(self.path)
+        text = self.release.label(self.path)
         expected = any(TERMS[how].label for how in self.row["disclosure"].values())
         if not text:
             if self.release.labelled and expected and self.suffix in LABELLED and record is not None:
@@ -426,7 +454,7 @@ def _reasons(found: Signature) -> str:
     return "; ".join(words.get(code, code) for code in found.failures) or "it is not valid"
 
 
-def _files_below(folder: Path, songs: list[str]) -> Iterator[str]:
+def _files_below(folder: Path, songs: Iterable[str]) -> Iterator[str]:
     """Paths of all files and links in a folder, as the manifest writes them; no link is followed."""
     for at, folders, names in os.walk(folder, followlinks=False):
         here = Path(at)
