@@ -339,7 +339,7 @@ def test_the_manifest_keeps_its_contract(brief: Brief, tmp_path: Path) -> None:
         "midi", "stem", "mix", "master", "lyrics", "timed_lyrics", "cover", "thumbnail", "lyric_video", "canvas",
         "social", "motion", "credits", "provenance", "page",
     }  # fmt: skip
-    assert rows["music/master.mp3"]["parents"] == ["music/mix.wav"]
+    assert rows["music/master.mp3"]["parents"] == ["music/song.mid"]
     assert set(rows["video/lyric-video.mp4"]["parents"]) == {
         "music/song.mid", "words/words.ttml", "music/master.wav", "cover/cover.jpg",
     }  # fmt: skip
@@ -363,7 +363,7 @@ def test_a_failing_stage_leaves_the_rest_and_is_made_later(brief: Brief, tmp_pat
     outcome = release(brief, tmp_path, workers=0)
     assert not outcome.ok
     assert states(outcome) == dict.fromkeys([*wanted(brief), *PAPERS], "done") | {
-        "mix": "failed", "stems": "failed", "master": "blocked", "film": "blocked", "social": "blocked",
+        "mix": "failed", "stems": "failed", "master": "failed", "film": "blocked", "social": "blocked",
     }  # fmt: skip
     rows = {row["name"]: row for row in json.loads((tmp_path / "manifest.json").read_bytes())["stages"]}
     assert rows["mix"]["why"] == "no model for audio today: come back tomorrow"
@@ -378,7 +378,7 @@ def test_a_failing_stage_leaves_the_rest_and_is_made_later(brief: Brief, tmp_pat
 
 def test_only_some_stages_and_what_they_need(brief: Brief, tmp_path: Path) -> None:
     outcome = release(brief, tmp_path, workers=0, only=["master"])
-    assert {name for name, state in states(outcome).items() if state == "done"} == {"music", "mix", "master", *PAPERS}
+    assert {name for name, state in states(outcome).items() if state == "done"} == {"music", "master", *PAPERS}
     more = release(brief, tmp_path, workers=0, only=["words"])
     assert "music/master.wav" in {row["path"] for row in more.artifacts}
     with pytest.raises(UsageError, match="Did you mean 'words'"):

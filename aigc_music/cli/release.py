@@ -53,24 +53,21 @@ def command(
     if new is not None:
         _write_new(new)
     elif briefs is not None:
-        _catalogue(briefs, _only(places, "DIR"), on, draft, as_json)
+        _catalogue(briefs, _folder(places), as_json, on=on, only=only, draft=draft, workers=workers)
     elif on is not None:
         raise UsageError("--on is where many briefs are made: name their folder with --briefs")
     elif len(places) != 2:
         raise UsageError("release needs a brief and a folder: aigc-music release BRIEF.toml DIR")
     else:
-        _one(places[0], places[1], draft, only, workers, as_json)
+        _one(places[0], places[1], as_json, draft, only, workers)
 
 
-def _one(path: Path, folder: Path, draft: bool, only: tuple[str, ...], workers: int | None, as_json: bool) -> None:
-    from aigc_music.core.errors import UsageError
+def _one(path: Path, folder: Path, as_json: bool, draft: bool, only: tuple[str, ...], workers: int | None) -> None:
     from aigc_music.release.brief import read_brief
     from aigc_music.release.run import release
 
     from .progress import progress
 
-    if workers is not None and not 0 <= workers <= 64:
-        raise UsageError(f"--workers {workers}: give 0..64 processes")
     brief = read_brief(path)
     if draft:
         brief = replace(brief, video=replace(brief.video, draft=True))
@@ -101,15 +98,15 @@ def _tell(outcome: Outcome) -> None:
         click.echo("some stages failed: mend what they name and run it again, what is done is kept", err=True)
 
 
-def _only(places: tuple[Path, ...], what: str) -> Path:
+def _folder(places: tuple[Path, ...]) -> Path:
     from aigc_music.core.errors import UsageError
 
     if len(places) != 1:
-        raise UsageError(f"--briefs needs one {what}: aigc-music release --briefs FOLDER DIR")
+        raise UsageError("--briefs needs one folder for the releases: aigc-music release --briefs FOLDER DIR")
     return places[0]
 
 
-def _catalogue(briefs: Path, folder: Path, on: str | None, draft: bool, as_json: bool) -> None:
+def _catalogue(briefs: Path, folder: Path, as_json: bool, **wishes: Any) -> None:
     from aigc_music.core.errors import FileError
     from aigc_music.release.catalogue import run_catalogue
 
@@ -119,8 +116,15 @@ def _catalogue(briefs: Path, folder: Path, on: str | None, draft: bool, as_json:
     if not found:
         raise FileError(f"no .toml in {str(briefs)!r}: name the folder that holds the briefs")
     with progress() as say:
-        outcome = run_catalogue(found, folder, on=on, say=say)
-    click.echo(outcome)
+        outcome = run_catalogue(found, folder, say=say, **wishes)
+    if as_json:
+        keys = ("name", "ok", "failures", "made", "kept")
+        rows = [{key: getattr(row, key) for key in keys} for row in outcome.releases]
+        click.echo(json.dumps({"folder": str(outcome.folder), "releases": rows, "seconds": outcome.seconds}))
+    else:
+        click.echo(outcome)
+    if not outcome.ok:
+        raise SystemExit(1)
 
 
 def _write_new(path: Path) -> None:

@@ -144,7 +144,7 @@ def _plain_name(name: str) -> str:
 
 def master(kit: Kit) -> Iterator[Piece]:
     brief = kit.brief
-    request = AudioRequest(kind="master", mix=kit.file("mix", "mix"), title=brief.title, artist=brief.artist, seed=0)
+    request = AudioRequest(kind="master", song=kit.file("music", "midi"), title=brief.title, artist=brief.artist, seed=0)
     result = kit.run(request)
     yield from _files(result, "music/master.wav", "master")
     yield from _files(result, "music/master.mp3", "master")
@@ -283,7 +283,7 @@ _LOOK = ("title", "artist", "language", "mood", "seed", "video.family", "video.q
 STAGES: dict[str, Stage] = {
     "music": Stage(music, (), ("style", "key", "bpm", "bars", "form", "mood", "seed"), 12),
     "mix": Stage(mix, ("music",), (), 6),
-    "master": Stage(master, ("mix",), ("title", "artist"), 6),
+    "master": Stage(master, ("music",), ("title", "artist"), 6),
     "words": Stage(words, ("music",), ("language", "theme", "title", "artist", "tune", "seed"), 10, words=True),
     "cover": Stage(cover, ("music",), ("title", "artist", "language", "mood", "explicit", "seed", "video.cover",
                                        "video.palette", "video.draft", "labels.visible"), 5),
