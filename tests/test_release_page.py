@@ -248,6 +248,19 @@ def test_who_made_what_is_said(release: tuple[Path, dict[str, Any]]) -> None:
     assert "aigc-music verify ." in text
 
 
+def test_an_album_shows_its_songs(release: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    (tmp_path / "01-low & water").symlink_to(release[0])
+    rows = [row | {"path": f"01-low & water/{row['path']}"} for row in release[1]["artifacts"]]
+    manifest = {"artifacts": rows, "songs": [{"title": "Low <b> Water", "folder": "01-low & water"}]}
+    read = Read(page_html(manifest, brief(title="Tide Tables"), tmp_path))
+    assert read.text["h1"] == ["Tide Tables"]
+    assert "Low <b> Water" in read.text["span"]
+    assert "01-low%20%26%20water/index.html" in [attributes.get("href") for _, attributes in read.elements]
+    sounds = [attributes["src"] for tag, attributes in read.elements if tag == "source"]
+    assert sounds == ["01-low%20%26%20water/music/master.wav"]
+    assert not any("lyrics" in (attributes.get("class") or "") for _, attributes in read.elements)
+
+
 # ------------------------------------------------------------------------------------------ colours
 
 

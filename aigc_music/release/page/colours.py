@@ -21,10 +21,12 @@ __all__ = ["LEAST", "Colours", "colours_of"]
 LEAST = 4.5
 """Contrast of words with their ground, WCAG 2.2 AA."""
 
-_SIDE = 96
-"""The cover is looked at this small, in pixels: its large surfaces count, grain does not."""
-_SHADES = 24
-_RING = 4
+_SIDE = 160
+"""The cover is looked at this small, in pixels, none of them mixed of others."""
+_SHADES = 48
+_RING = 6
+_SPECK = 0.004
+"""Share of the picture below which a colour counts for less."""
 _ALIKE = 0.08
 """Distance in OKLab of two colours that count as one."""
 _PLAIN = 0xF4F2EC
@@ -102,7 +104,7 @@ class _Swatch(NamedTuple):
 
 def _swatches(pixels: NDArray[np.uint8]) -> list[_Swatch]:
     """The main colours, those that look alike taken together; the largest first."""
-    small = Image.fromarray(pixels).resize((_SIDE, _SIDE), Image.Resampling.BOX)
+    small = Image.fromarray(pixels).resize((_SIDE, _SIDE), Image.Resampling.NEAREST)
     few = small.quantize(_SHADES, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).convert("RGB")
     values = np.asarray(few).astype(np.int64) @ (1 << 16, 1 << 8, 1)
     ring = np.ones(values.shape, bool)
@@ -121,13 +123,13 @@ def _swatches(pixels: NDArray[np.uint8]) -> list[_Swatch]:
 
 def _liveliness(row: _Swatch, sleeve: int) -> float:
     """How well a swatch serves as the accent: colourful, unlike the sleeve, and not a speck."""
-    return hue(row.colour)[1] * min(1.0, row.share / 0.01) + 0.3 * min(0.4, distance(row.colour, sleeve))
+    return hue(row.colour)[1] * min(1.0, row.share / _SPECK) + 0.3 * min(0.4, distance(row.colour, sleeve))
 
 
 def _unlikeness(row: _Swatch, accent: int) -> float:
     """How well a swatch stands beside the accent: colourful, and of another hue."""
     (first, strength), (second, _) = hue(row.colour), hue(accent)
-    return min(0.12, strength) * min(1.0, row.share / 0.01) * abs((first - second + 0.5) % 1 - 0.5)
+    return min(0.12, strength) * min(1.0, row.share / _SPECK) * abs((first - second + 0.5) % 1 - 0.5)
 
 
 def _toned(colour: int, lightness: float, chroma: float) -> int:

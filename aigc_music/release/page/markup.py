@@ -6,7 +6,7 @@ Threads: any. Realtime-safe: no.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 from xml.etree.ElementTree import Element, tostring
 
@@ -18,7 +18,7 @@ Child: TypeAlias = "Element | str | Sequence[Child] | None"
 _NOT_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
-def el(tag: str, attributes: dict[str, str | None] | None = None, *children: Child) -> Element:
+def el(tag: str, attributes: Mapping[str, str | None] | None = None, *children: Child) -> Element:
     """An element. Attributes that are None are left out, those that are '' stand without a value."""
     element = Element(tag, {name: _plain(value) for name, value in (attributes or {}).items() if value is not None})
     for child in children:

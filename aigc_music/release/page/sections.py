@@ -19,7 +19,7 @@ from aigc_music.generators.timeline import timeline_of
 from .captions import captions
 from .form import form_drawing
 from .markup import Child, el
-from .shown import Row, Shown
+from .shown import Row, Shown, Track, rows_of
 
 __all__ = ["SECTIONS", "link", "player_bar", "section", "sleeve"]
 
@@ -72,14 +72,14 @@ def section(name: str, key: str, *children: Child, screen: bool = False) -> Elem
 def sleeve(shown: Shown) -> Element:
     """The cover beside title, artist and what is known of the song."""
     brief = shown.brief
-    cover = shown.first("cover", "thumbnail")
+    covers = shown.of("cover", "thumbnail")
     own = {"lang": _language(shown), "dir": "auto"}
     published = ", ".join(str(brief.credits[name]) for name in ("label", "year") if brief.credits.get(name))
     return el(
         "header", {"class": "sleeve"},
         el("div", {"class": "wide"},
-           el("img", {"class": "cover", "src": link(cover["path"]), "width": "1000", "height": "1000",
-                      "alt": f"Cover of {brief.title} by {brief.artist}"}) if cover else el("div"),
+           el("img", {"class": "cover", "src": link(covers[0]["path"]), "width": "1000", "height": "1000",
+                      "alt": f"Cover of {brief.title} by {brief.artist}"}) if covers else el("div"),
            el("div", None,
               el("p", {"class": "kicker"}, published) if published else None,
               el("h1", own, brief.title),
@@ -91,11 +91,17 @@ def sleeve(shown: Shown) -> Element:
 
 def _facts(shown: Shown) -> Element | None:
     song = shown.song
-    if song is None:
+    rows: list[tuple[str, str]] = []
+    if shown.tracks:
+        seconds = [track.seconds for track in shown.tracks if track.seconds]
+        rows = [("Songs", str(len(shown.tracks))), ("Length", _length(sum(seconds)) if seconds else "")]
+    elif song is not None:
+        tag = _language(shown) or ""
+        rows = [("Length", _length(song.seconds)), ("Style", song.style.replace("_", " ").capitalize()),
+                ("Key", str(song.key)), ("Tempo", f"{song.bpm:.3g} bpm"),
+                ("Language", LANGUAGES.get(tag, tag))]  # fmt: skip
+    if not rows:
         return None
-    rows = [("Length", _length(song.seconds)), ("Style", song.style.replace("_", " ").capitalize()),
-            ("Key", str(song.key)), ("Tempo", f"{song.bpm:.3g} bpm"),
-            ("Language", LANGUAGES.get(_language(shown) or "", _language(shown) or ""))]  # fmt: skip
     return el("dl", {"class": "facts"}, [
         el("div", None, el("dt", None, name), el("dd", None, value)) for name, value in rows if value
     ])  # fmt: skip
@@ -103,10 +109,9 @@ def _facts(shown: Shown) -> Element | None:
 
 def player_bar(shown: Shown) -> Element | None:
     """The master, and the line that is sung."""
-    masters = shown.of("master") or shown.of("mix")
+    masters = _lightest_first(shown.of("master") or shown.of("mix"))
     if not masters:
         return None
-    masters = sorted(masters, key=lambda row: row["mime"] != "audio/mpeg")  # the small one first
     return el(
         "div", {"class": "player"},
         el("div", {"class": "wide"},
@@ -116,11 +121,36 @@ def player_bar(shown: Shown) -> Element | None:
     )  # fmt: skip
 
 
+def _lightest_first(rows: list[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: row["mime"] != "audio/mpeg")
+
+
 def _sources(rows: list[Row]) -> list[Element]:
     return [el("source", {"src": link(row["path"]), "type": row["mime"]}) for row in rows]
 
 
 # ------------------------------------------------------------------------------------- what there is
+
+
+def tracks(shown: Shown) -> Element | None:
+    """The songs of an album, each with its cover, and a player where its master is there."""
+    if not shown.tracks:
+        return None
+    return section("Songs", "songs", el("ol", {"class": "tracks"}, [_track(track) for track in shown.tracks]))
+
+
+def _track(track: Track) -> Element:
+    covers = rows_of(track.rows, "thumbnail", "cover")
+    sounds = _lightest_first(rows_of(track.rows, "master"))
+    picture = {"src": link(covers[0]["path"]), "alt": "", "width": "640", "height": "640"} if covers else None
+    player = {"controls": "", "preload": "none", "aria-label": f"Listen to {track.title}"}
+    return el(
+        "li", None,
+        el("a", {"href": link(f"{track.folder}/index.html")},
+           el("img", picture) if picture else None, el("span", {"class": "name", "dir": "auto"}, track.title)),
+        el("p", {"class": "quiet"}, _length(track.seconds)) if track.seconds else None,
+        el("audio", player, _sources(sounds)) if sounds else None,
+    )  # fmt: skip
 
 
 def form(shown: Shown) -> Element | None:
@@ -268,42 +298,46 @@ def _terms(rows: list[tuple[str, Child]]) -> Element:
 
 def made(shown: Shown) -> Element | None:
     """Who or what made which part, with which models and data."""
-    told = {role: how for row in shown.rows for role, how in (row.get("disclosure") or {}).items()}
-    if not told and not shown.records:
-        return None
+    paper = shown.papers.get("credits", {})
+    told = paper.get("disclosure") or {
+        role: how for row in shown.rows for role, how in row["disclosure"].items()
+    }  # fmt: skip
     roles: list[tuple[str, Child]] = [
         (DISCLOSED[role], HOW.get(told[role], told[role])) for role in DISCLOSED if role in told
     ]
+    if not roles:
+        return None
     return section(
         "How it was made", "made",
-        _terms(roles) if roles else None,
-        _materials(shown),
+        _terms(roles),
+        _models(paper.get("models", [])),
+        _type(paper.get("fonts", [])),
         el("p", {"class": "quiet"}, f"Seed {shown.brief.seed}. The same brief and seed give the same files."),
     )  # fmt: skip
 
 
-def _materials(shown: Shown) -> list[Element]:
-    models: dict[str, dict[str, Any]] = {}
-    fonts: dict[str, dict[str, Any]] = {}
-    for record in shown.records:
-        for material in record.get("materials", []):
-            name = material["name"] if material["role"] == "font" else f"{material['name']} ({record['asset']})"
-            (fonts if material["role"] == "font" else models).setdefault(name, material)
-    parts = []
-    if models:
-        rows = [el("tr", None, el("td", None, name), el("td", None, _learned(row)),
-                   el("td", None, row["licence"] or "not stated")) for name, row in models.items()]  # fmt: skip
-        head = el("tr", None, [el("th", {"scope": "col"}, text) for text in ("Model", "Learned from", "Licence")])
-        parts.append(el("table", {"class": "models"}, el("caption", None, "Models"), el("thead", None, head),
-                        el("tbody", None, rows)))  # fmt: skip
-    if fonts:
-        names = ", ".join(sorted(f"{name} ({row['licence']})" for name, row in fonts.items()))
-        parts.append(el("p", None, f"Set in {names}."))
-    return parts
+def _models(models: list[dict[str, Any]]) -> Element | None:
+    if not models:
+        return None
+    head = el("tr", None, [el("th", {"scope": "col"}, text) for text in ("Model", "Learned from", "Licence")])
+    rows = [
+        el("tr", None, el("td", None, row["name"]), el("td", None, _learned(row["data"])),
+           el("td", None, row["licence"] or "not stated"))
+        for row in models
+    ]  # fmt: skip
+    return el("table", {"class": "models"}, el("caption", None, "Models"), el("thead", None, head),
+              el("tbody", None, rows))  # fmt: skip
 
 
-def _learned(material: dict[str, Any]) -> str:
-    return "; ".join(f"{row['set']} ({row['licence']})" for row in material.get("data", [])) or "not stated"
+def _learned(data: list[dict[str, Any]]) -> str:
+    return "; ".join(f"{row['credit'] or row['set']} ({row['licence']})" for row in data) or "not stated"
+
+
+def _type(fonts: list[dict[str, Any]]) -> Element | None:
+    if not fonts:
+        return None
+    names = ", ".join(f"{row['name']} ({row['licence'] or 'of the system'})" for row in fonts)
+    return el("p", None, f"Set in {names}.")
 
 
 def signatures(shown: Shown) -> Element | None:
@@ -311,11 +345,12 @@ def signatures(shown: Shown) -> Element | None:
     beside = shown.of("signature")
     parts: list[Child] = []
     if signed or beside:
+        inside = [f"{_count(len(signed), 'file')} with a C2PA signature inside"] if signed else []
+        inside += [f"{_count(len(beside), 'signature')} beside a file"] if beside else []
         whose = "a test certificate: it proves that nothing was changed, not who made it"
         if shown.brief.labels.c2pa == "own":
             whose = "the certificate of the one who released it"
-        parts.append(el("p", None, f"{_count(len(signed), 'file')} carry a C2PA signature inside, "
-                        f"{_count(len(beside), 'file')} have one beside them, by {whose}."))  # fmt: skip
+        parts.append(el("p", None, f"{' and '.join(inside)}, by {whose}."))
     parts.append(el("p", None, "Every file stands in ", el("a", {"href": "manifest.json"}, "manifest.json"),
                     " with its SHA-256 and what it was made from. To check it, run in this folder:"))  # fmt: skip
     parts.append(el("pre", None, el("code", None, "aigc-music verify .")))
@@ -350,5 +385,5 @@ def _bytes(size: int | None) -> str:
     return f"{size} bytes"
 
 
-SECTIONS = (form, words, lyric_video, loops, stems, downloads, credits, made, signatures)
+SECTIONS = (tracks, form, words, lyric_video, loops, stems, downloads, credits, made, signatures)
 """From the top of the page to its end."""

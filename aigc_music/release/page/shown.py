@@ -7,10 +7,11 @@ Threads: any. Realtime-safe: no.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aigc_music.core.errors import AigcMusicError
 from aigc_music.core.lyrics import TimedLyrics
@@ -21,38 +22,39 @@ from aigc_music.generators.facts import SongFacts, facts_of
 from ..brief import Brief
 from .colours import Colours, colours_of
 
-__all__ = ["Row", "Shown", "show"]
+__all__ = ["Row", "Shown", "Track", "rows_of", "show"]
 
 Row = dict[str, Any]
 """A row of the manifest's artifacts."""
 
 
+class Track(NamedTuple):
+    """A song of an album. folder: in the album's. rows: its files, by their paths in the album. seconds: how long it
+    lasts, None where its music is not there."""
+
+    title: str
+    folder: str
+    rows: tuple[Row, ...]
+    seconds: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """brief: what was asked for. rows: the manifest's artifacts. song: facts of the MIDI file. papers: the JSON files
-    that tell of the others, by name without suffix."""
+    """brief: what was asked for. rows: the files, of an album those that stand over its songs. tracks: of an album.
+    song: facts of the MIDI file. papers: the JSON files that tell of the others, by name without suffix."""
 
     brief: Brief
     folder: Path
     rows: tuple[Row, ...]
+    tracks: tuple[Track, ...]
     colours: Colours
     song: SongFacts | None
     lyrics: TimedLyrics | None
     papers: dict[str, Any]
 
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        """The provenance records of all files, in order of their paths."""
-        records = self.papers.get("provenance", {}).get("records", {})
-        return [records[path] for path in sorted(records)]
-
     def of(self, *roles: str) -> list[Row]:
         """The rows of these roles, in this order."""
-        return [row for role in roles for row in self.rows if row["role"] == role]
-
-    def first(self, *roles: str, suffix: str = "") -> Row | None:
-        """The first row of these roles whose file ends so; None where there is none."""
-        return next((row for row in self.of(*roles) if row["path"].endswith(suffix)), None)
+        return rows_of(self.rows, *roles)
 
     def size(self, row: Row) -> int | None:
         """Bytes of the file; None where it is not there."""
@@ -65,23 +67,34 @@ class Shown:
 def show(manifest: dict[str, Any], brief: Brief, folder: Path) -> Shown:
     """All that a page shows of a release."""
     rows = tuple(row for row in manifest["artifacts"] if row["role"] != "page")
-    song = _first_read(facts_of, [folder / row["path"] for row in rows if row["role"] == "midi"])
-    lyrics = _first_read(read_lyrics, [folder / row["path"] for row in rows if row["path"].endswith(".ttml")])
-    pixels = _first_read(pixels_of, [folder / row["path"] for row in rows if row["role"] in ("thumbnail", "cover")])
-    return Shown(brief, folder, rows, colours_of(pixels), song, lyrics, _papers(folder, rows))
+    tracks = tuple(_track(song["title"], song["folder"], rows, folder) for song in manifest.get("songs", []))
+    rows = tuple(row for row in rows if not row["path"].startswith(tuple(f"{track.folder}/" for track in tracks)))
+    pixels = _first_read(pixels_of, folder, rows_of(rows, "thumbnail", "cover"))
+    song = _first_read(facts_of, folder, rows_of(rows, "midi"))
+    lyrics = _first_read(read_lyrics, folder, [row for row in rows if row["path"].endswith(".ttml")])
+    return Shown(brief, folder, rows, tracks, colours_of(pixels), song, lyrics, _papers(folder, rows))
 
 
-def _first_read(read: Any, paths: list[Path]) -> Any:
-    for path in paths:
-        try:
-            return read(str(path))
-        except AigcMusicError:
-            continue
+def _track(title: str, name: str, rows: tuple[Row, ...], folder: Path) -> Track:
+    own = tuple(row for row in rows if row["path"].startswith(f"{name}/"))
+    song = _first_read(facts_of, folder, rows_of(own, "midi"))
+    return Track(title, name, own, song and song.seconds)
+
+
+def rows_of(rows: Iterable[Row], *roles: str) -> list[Row]:
+    """The rows of these roles, in this order."""
+    return [row for role in roles for row in rows if row["role"] == role]
+
+
+def _first_read(read: Callable[[str], Any], folder: Path, rows: Iterable[Row]) -> Any:
+    """What the first readable file holds; None where none can be read."""
+    for row in rows:
+        with suppress(AigcMusicError):
+            return read(str(folder / row["path"]))
     return None
 
 
 def _papers(folder: Path, rows: tuple[Row, ...]) -> dict[str, Any]:
-    """The JSON files that tell of the others, by name."""
     papers = {}
     for row in rows:
         path = folder / row["path"]
