@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import FileError, UsageError
 from ..core.sounds import Sound
+from .audio import resampled
 from .pictures import provenance_in
 
 __all__ = [
@@ -181,19 +182,12 @@ def _no_room(error: Exception) -> FileError:
 
 
 def sound_for_film(sound: Sound) -> NDArray[np.float32]:
-    """(2, n) float32 at SOUND_RATE, limited to full scale. UsageError for more than two channels."""
+    """(2, n) float32 at SOUND_RATE, held to full scale. UsageError for more than two channels."""
     channels = sound.frames.shape[1]
     if channels > 2:
         raise UsageError(f"a sound of {channels} channels: give mono or stereo")
-    samples = np.ascontiguousarray(np.repeat(sound.frames, 3 - channels, axis=1).T)
-    if sound.rate != SOUND_RATE:
-        resampler = av.AudioResampler(format="fltp", layout="stereo", rate=SOUND_RATE)
-        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="stereo")
-        frame.sample_rate = sound.rate
-        samples = np.concatenate(
-            [part.to_ndarray() for part in (*resampler.resample(frame), *resampler.resample(None))], axis=1
-        )
-    return np.clip(samples, -1, 1)
+    frames = resampled(sound, SOUND_RATE).frames
+    return np.clip(np.ascontiguousarray(np.repeat(frames, 3 - channels, axis=1).T), -1, 1)
 
 
 # ------------------------------------------------------------------------------------- boxes at the end

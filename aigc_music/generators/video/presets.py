@@ -8,28 +8,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..clip.scene import Box
-
 __all__ = ["PRESETS", "Margins", "Preset"]
 
 
 class Margins(NamedTuple):
-    """Shares of a frame's height (top, bottom) and width (left, right) in which no words may stand."""
+    """Shares of a frame's width (left, right) and height (top, bottom) in which no words may stand."""
 
+    left: float
     top: float
     right: float
     bottom: float
-    left: float
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
     """A kind of delivery.
 
-    size: (width, height) in pixels. fps: frames a second. sound: whether it has any. words: whether words may be seen.
-    shortest, longest: seconds. seconds: its length where none is asked for, None = as long as the song. loop: whether
-    it has to close. still: whether its first frame has to stand beside it. safe: where words may not stand. megabits:
-    a second, what the service recommends or takes. source: where that is said; 'own' is our choice.
+    what: for people. size: (width, height) in pixels. fps: frames a second. sound: whether it has any. words: whether
+    any may be seen. shortest, longest: seconds. seconds: its length where none is asked for, None = as long as the
+    song. loop: whether it has to close. still: whether its first frame has to stand beside it. safe: where words may
+    not stand. megabits: a second, what the service recommends. source: where that is said; 'own' is our choice.
     """
 
     what: str
@@ -46,17 +44,11 @@ class Preset:
     megabits: float
     source: str
 
-    def area(self, size: tuple[int, int] | None = None) -> Box:
-        """Where words may stand, in pixels of a frame of `size`, None = its own."""
-        width, height = size or self.size
-        top, right, bottom, left = self.safe
-        return Box(round(left * width), round(top * height), round((1 - right) * width), round((1 - bottom) * height))
-
 
 _TITLE_SAFE = Margins(0.05, 0.05, 0.05, 0.05)
 # Meta: the top 14 %, the bottom 35 %, 6 % at the sides; the buttons of TikTok take more at the right, and as much is
 # left free on the left, so that words stand in the middle
-_UPRIGHT = Margins(0.14, 0.12, 0.35, 0.12)
+_UPRIGHT = Margins(0.12, 0.14, 0.12, 0.35)
 _HOUR = 3600.0
 
 PRESETS: dict[str, Preset] = {
