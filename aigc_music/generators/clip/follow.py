@@ -17,16 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aigc_music.core.parts import DRUMS, PART_NAMES
+from aigc_music.core.theory import CHORD_QUALITIES
 
 from .scene import Stage
 
-__all__ = ["Follow", "Page", "Track", "fall", "smooth"]
+__all__ = ["Follow", "Page", "Sounding", "Track", "fall", "smooth"]
 
 _BASS = PART_NAMES.index("bass")
 _REACH = 24.0  # seconds: how far before and after a loop its copies stand
 _GRID = 20.0  # points a second where a curve is kept
 _LEAD_NOTES = 12  # a part with so many notes in the song has a tune
 _PAGE_BARS = 4
+_SLIVER = 0.4  # seconds
 
 
 def fall(age: float, decay: float) -> float:
@@ -73,6 +75,25 @@ class Track:
         return max((hard * smooth(age / rise) * fall(max(0.0, age - rise), decay) for age, hard in ages), default=0.0)
 
 
+class Sounding(NamedTuple):
+    """A chord: when it begins, seconds; how many fifths its root lies above the tonic, 0..11; its quality, see
+    core.theory.CHORD_QUALITIES."""
+
+    begin: float
+    fifths: int
+    quality: int
+
+    @property
+    def name(self) -> int:
+        """One number for each chord of whatever place: root and quality."""
+        return self.fifths * 16 + self.quality
+
+    @property
+    def tones(self) -> list[int]:
+        """Its notes in semitones above the tonic, 0..11, in order."""
+        return sorted({(7 * self.fifths + step) % 12 for step in CHORD_QUALITIES[self.quality][1]})
+
+
 class Page(NamedTuple):
     """A stretch that is looked at as one: the loop, or four bars. begin, end: seconds."""
 
@@ -105,12 +126,17 @@ class Follow:
         self.bass = self._track(notes, bass)
         self.drums = self._track(notes, ~pitched)
         self.inner = self._track(notes, pitched & ~lead & ~bass)
-        begins, fifths = self._spans([(row.begin, row.end, (row.root - timeline.tonic) * 7 % 12)
-                                      for row in timeline.chords])  # fmt: skip
-        self._chord_begins, self._fifths = begins, fifths
+        self._chords = [((row.root - timeline.tonic) * 7 % 12, row.quality) for row in timeline.chords]
+        self._chords = self._chords or [(0, int(timeline.minor))]
+        spans = [(row.begin, row.end, number) for number, row in enumerate(timeline.chords)]
+        self._chord_begins, self._chord_rows = self._spans(spans)
+        self._fifths = np.array([fifths for fifths, _ in self._chords])[self._chord_rows]
         names = {name: number for number, name in enumerate(dict.fromkeys(row.name for row in timeline.sections))}
         self._section_begins, self._sections = self._spans([(row.begin, row.end, names[row.name])
                                                             for row in timeline.sections])  # fmt: skip
+        beats = np.round(timeline.beats - self._begin, 9)
+        inside = beats[(beats >= 0) & (beats < self.seconds)] if self.loop else beats
+        self._beats = np.concatenate([inside + turn for turn in self.turns()])
         self._pages = self._bars(timeline.bars)
         self._energy_times, self._energy = self._levels(timeline.bars, timeline.energy)
         self._pace_times, self._pace = self._paces()
@@ -144,12 +170,18 @@ class Follow:
         """Of the section and the one before: a number for each name; and the age of the section in seconds."""
         return _change(self._section_begins, self._sections, at)
 
-    def chords_between(self, first: float, last: float) -> list[tuple[float, int]]:
-        """When chords begin, and how many fifths above the tonic: the one that sounds at `first` and all until
-        `last`."""
+    def chords_between(self, first: float, last: float) -> list[Sounding]:
+        """The chord that sounds at `first`, and all that begin until `last`."""
         low = max(0, int(np.searchsorted(self._chord_begins, first, "right")) - 1)
         high = int(np.searchsorted(self._chord_begins, last, "right"))
-        return [(float(self._chord_begins[row]), int(self._fifths[row])) for row in range(low, high)]
+        rows = self._chord_rows[low:high]
+        begins = self._chord_begins[low:high]
+        return [Sounding(float(begin), *self._chords[row]) for begin, row in zip(begins, rows, strict=True)]
+
+    def beats_between(self, first: float, last: float) -> list[float]:
+        """When beats begin, seconds."""
+        beats = self._beats[np.searchsorted(self._beats, first) : np.searchsorted(self._beats, last, "right")]
+        return [float(beat) for beat in beats]
 
     def page(self, at: float) -> Page:
         """The page that is open."""
@@ -158,8 +190,8 @@ class Follow:
         number = int(np.clip(np.searchsorted(self._pages, at, "right") - 1, 0, len(self._pages) - 2))
         return Page(number, float(self._pages[number]), float(self._pages[number + 1]))
 
-    def _turns(self) -> list[float]:
-        """How far the copies of the stretch are shifted: of a loop several, else the one itself."""
+    def turns(self) -> list[float]:
+        """By how many seconds the copies of the stretch are shifted: those of a loop, else the one itself, 0."""
         reach = math.ceil(_REACH / self.seconds)
         return [turn * self.seconds for turn in range(-reach, reach + 1)] if self.loop else [0.0]
 
@@ -170,8 +202,8 @@ class Follow:
         if self.loop:
             kept = kept & (begins >= 0) & (begins < self.seconds)
         rows, number = notes[kept], np.flatnonzero(kept)
-        shifts = np.repeat(self._turns(), len(rows))
-        copies = len(self._turns())
+        shifts = np.repeat(self.turns(), len(rows))
+        copies = len(self.turns())
         rows, number = np.tile(rows, (copies, 1)), np.tile(number, copies)
         return Track(
             rows[:, 0] - self._begin + shifts, rows[:, 1] - self._begin + shifts, rows[:, 2],
@@ -185,7 +217,11 @@ class Follow:
             before = [value for begin, value in own if begin <= 0]
             own = [row for row in own if 0 < row[0] < self.seconds]
             own = [(0.0, before[-1] if before else own[0][1] if own else 0), *own]
-        found = [(begin + turn, value) for turn in self._turns() for begin, value in own] or [(0.0, 0)]
+            if len(own) > 1 and own[1][0] < _SLIVER:  # what is left of a span at either end is no span
+                own[:2] = [(0.0, own[1][1])]
+            if len(own) > 1 and self.seconds - own[-1][0] < _SLIVER:
+                del own[-1]
+        found = [(begin + turn, value) for turn in self.turns() for begin, value in own] or [(0.0, 0)]
         return np.array([begin for begin, _ in found]), np.array([value for _, value in found])
 
     def _bars(self, bars: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -206,7 +242,7 @@ class Follow:
         inside = np.flatnonzero((middles >= 0) & (middles < self.seconds))
         if not len(inside):
             inside = np.array([int(np.argmin(np.abs(middles - 0.5 * self.seconds)))])
-        turns = self._turns()
+        turns = self.turns()
         times = np.concatenate([np.clip(middles[inside], 0, self.seconds) + turn for turn in turns])
         return times, np.tile(energy[inside], len(turns))
 

@@ -17,14 +17,19 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
-from ..design.colour import mix
+from ..design.colour import contrast, lighten, mix
 from ..design.palettes import Palette
 from .scene import Box, Figure, Stage
 
 __all__ = ["Area", "Inks", "Paper", "blend", "brush", "curve", "polygon"]
 
 UNITS = 1000.0
-_STEPS = 48  # of the wheel of chord colours
+_SEEN = 1.5  # contrast with the ground of all that is drawn in a chord's colour
+_WHEEL: tuple[tuple[int, float], ...] = (
+    # fifths above the tonic -> accent, moved in OKLab lightness
+    (0, 0.0), (1, 0.0), (0, 0.07), (1, 0.07), (2, 0.07), (0, 0.12), (1, -0.12), (2, -0.12), (0, -0.12),
+    (2, -0.07), (0, -0.07), (2, 0.0),
+)  # fmt: skip
 
 
 class Area(NamedTuple):
@@ -114,18 +119,23 @@ class Paper:
 
 @dataclass(frozen=True, slots=True)
 class Inks:
-    """Colours of a palette at work. wheel: colours of chords, once round the circle of fifths from the tonic's."""
+    """Colours of a palette at work. wheel: of chords, twelve round the circle of fifths from the tonic's."""
 
     palette: Palette
     wheel: tuple[int, ...]
 
     @classmethod
     def of(cls, palette: Palette) -> Inks:
-        """The tonic has the first accent, what lies four fifths above the second, four below the third."""
-        first, second, third = palette.accents
-        ring = (first, second, third, first)
-        places = np.arange(_STEPS) / _STEPS * 3
-        return cls(palette, tuple(mix(ring[int(at)], ring[int(at) + 1], float(at % 1)) for at in places))
+        """Tonic, dominant and subdominant have an accent each; farther chords are lighter or darker shades of them,
+        for colours mixed of two accents would be mud. All can be told from the ground."""
+        wheel = []
+        for accent, shade in _WHEEL:
+            wheel.append(_seen(lighten(palette.accents[accent], shade), palette, _SEEN))
+        return cls(palette, tuple(wheel))
+
+    def seen(self, colour: int, least: float = 1.9) -> int:
+        """The colour, moved towards the ink until its contrast with the ground is `least`."""
+        return _seen(colour, self.palette, least)
 
     def chord(self, change: tuple[int, int, float], fade: float = 0.6) -> int:
         """The colour of a chord as `Follow.chord` tells it, faded over from the one before in `fade` seconds."""
@@ -135,11 +145,17 @@ class Inks:
 
     def of_fifths(self, fifths: int) -> int:
         """The colour of a root so many fifths above the tonic."""
-        return self.wheel[fifths % 12 * _STEPS // 12]
+        return self.wheel[fifths % 12]
 
     def tint(self, share: float) -> int:
         """Between ground (0) and ink (1)."""
         return mix(self.palette.ground, self.palette.ink, share)
+
+
+def _seen(colour: int, palette: Palette, least: float) -> int:
+    while contrast(colour, palette.ground) < least:
+        colour = mix(colour, palette.ink, 0.1)
+    return colour
 
 
 def blend(first: int, second: int, share: float) -> int:

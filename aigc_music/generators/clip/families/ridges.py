@@ -1,5 +1,5 @@
-"""Ridges: a walk through hills at dusk. The near hills are the tune, the far ones the energy; every note of the tune is
-a lantern on the path that is lit as it sounds.
+"""Ridges: a walk through hills at dusk. The near hills are the tune, the far ones the energy; every note of the tune
+is a lantern on the path that is lit as it sounds.
 
 Threads: one. Realtime-safe: no.
 """
