@@ -98,7 +98,8 @@ class _Words:
                 from aigc_music.files.lyrics import midi, musicxml_writer
                 from aigc_music.files.midi import score_bytes
 
-                files[".sung.mid"] = score_bytes(midi.to_score(content.timed, content.melody, content.track))
+                sung = midi.to_score(content.timed, content.melody, content.track)
+                files[".sung.mid"] = score_bytes(replace(sung, provenance=""))  # the melody's record is not its own
                 files[".musicxml"] = musicxml_writer.render(content.timed, content.melody, content.track)
         return files
 

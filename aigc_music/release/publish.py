@@ -134,8 +134,8 @@ class Publisher:
                 raise FileError(f"cannot write {row.path}: {error.strerror or error}: free some space") from error
             label_file(copy, record, self.brief.labels, disclosure)
             ready = {row.path: copy}
-            told: dict[str, Any] = {
-                "title": self.brief.title, "disclosure": disclosure, "record": record,
+            told: dict[str, Any] = {  # a file beside another has no record of its own to be signed with
+                "title": self.brief.title, "disclosure": disclosure, "record": row.record,
                 "parents": [self.store.folder / path for path in parents],
             }  # fmt: skip
             if self._signer and copy.suffix in EMBEDDED:
