@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["BLACK", "enlarge_columns", "enlarge_rows", "lay_over", "to_yuv"]
+__all__ = ["enlarge_columns", "enlarge_rows", "lay_over", "smooth_steps", "to_yuv"]
 
 F = np.float32
 I = np.int32  # noqa: E741 - what numba turns into a byte without a detour through 64 bits
@@ -40,6 +40,33 @@ def to_yuv(pixels, y, u, v):
             y_line[column] = BLACK + YR * red + YG * green + YB * blue
             u_line[column] = GREY + UR * red + UG * green + UB * blue
             v_line[column] = GREY + VR * red + VG * green + VB * blue
+
+
+@njit(cache=True, nogil=True)
+def smooth_steps(plane, reach, most, across, sums):
+    """Move every value of (h, w) by `most` at the most towards the mean of the (2 reach + 1)^2 around it, edges
+    repeated: steps of one level, which is all that a slow gradient in bytes has, become slopes, and nothing else is
+    changed enough to be seen. across: (h, w), sums: (w,), memory to work in."""
+    rows, columns = plane.shape
+    share = F(1) / F(2 * reach + 1)
+    for row in range(rows):
+        line, out = plane[row], across[row]
+        total = F(reach) * line[0]
+        for column in range(reach + 1):
+            total += line[min(column, columns - 1)]
+        for column in range(columns):
+            out[column] = total * share
+            total += line[min(column + reach + 1, columns - 1)] - line[max(column - reach, 0)]
+    sums[:] = across[0] * F(reach)
+    for row in range(reach + 1):
+        sums += across[min(row, rows - 1)]
+    for row in range(rows):
+        line, comes, goes = plane[row], across[min(row + reach + 1, rows - 1)], across[max(row - reach, 0)]
+        for column in range(columns):
+            away = sums[column] * share - line[column]
+            away = most if away > most else away
+            line[column] += -most if away < -most else away
+            sums[column] += comes[column] - goes[column]
 
 
 @njit(cache=True, nogil=True)
