@@ -24,6 +24,7 @@ __all__ = ["Stretch", "render_events", "render_parts", "render_score"]
 BLOCK = 1024
 TAIL_SECONDS = 4.0
 SILENCE = 10 ** (-84 / 20)
+FADE_SECONDS = 1.0  # at the end of the longest tail of parts: what still sounds there is not cut off
 STRETCH = 128  # turns of the limiter's memory in one Stretch: 8192 frames, 0.17 s at 48 kHz
 CC_LEVEL = 7
 
@@ -78,9 +79,10 @@ def render_parts(
     only: numbers of the tracks, from 0, that are let through; None lets all. frames: render exactly so many, such as
     the mix has, instead of listening for the end of the tail.
 
-    What is heard is what `render_score` renders, where no two tracks share a channel. Those that do are given
-    channels of their own, as in a studio, while there are free ones of the sixteen: no note of the one ends a note of
-    the other. Beyond that the parts of a shared channel do not quite add up to the mix.
+    What is heard is what `render_score` renders, where no two tracks share a channel; but what still sounds in the
+    last second of the longest tail is faded out. Tracks that share a channel are given channels of their own, as in a
+    studio, while there are free ones of the sixteen: no note of the one ends a note of the other. Beyond that the
+    parts of a shared channel do not quite add up to the mix.
     """
     wanted = range(len(score.tracks)) if only is None else only
     score, homes = _parted(score)
@@ -99,7 +101,8 @@ def render_parts(
         score.tracks[number] = replace(track, notes=[note for note in track.notes if note.channel not in heard_on])
     queue = _Queue(_without_levels(_events_of(score), silent), sample_rate)
     length = max(0, round(score.seconds() * sample_rate))
-    limit = length + round(TAIL_SECONDS * sample_rate) if frames is None else frames
+    longest = length + round(TAIL_SECONDS * sample_rate)
+    limit = longest if frames is None else frames
     step = at.LOOKAHEAD * STRETCH
     begun = -LATENCY_FRAMES
     before = Stretch(*(np.zeros((LATENCY_FRAMES, 2), np.float32),) * 2, np.ones(LATENCY_FRAMES))
@@ -112,7 +115,9 @@ def render_parts(
         mean = np.lib.stride_tricks.sliding_window_view(gains, at.LOOKAHEAD).mean(axis=1)
         before = Stretch(heard, dry[step:], gains[step:])
         first, last = max(0, -begun), min(step, limit - begun)
-        yield Stretch(heard[first:last], dry[first:last], mean[first:last])
+        left = (longest - begun - np.arange(first, last)) / (FADE_SECONDS * sample_rate)
+        fade = np.square(np.sin(np.pi / 2 * np.clip(left, 0.0, 1.0))).astype(np.float32)[:, None]
+        yield Stretch(heard[first:last] * fade, dry[first:last] * fade, mean[first:last])
         begun += step
         quiet = float(np.abs(heard[-BLOCK:]).max()) < SILENCE and not synth.sounding
         if frames is None and begun >= length and quiet:

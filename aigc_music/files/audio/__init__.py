@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from .loudness import loudness
 from .reading import MAX_BYTES, MAX_SECONDS, read_sound, resampled
+from .sung import with_lyrics
 from .tags import label_of, labelled, provenance_of, without_provenance
 from .writing import SUFFIXES, sound_bytes
 
@@ -26,5 +27,6 @@ __all__ = [
     "read_sound",
     "resampled",
     "sound_bytes",
+    "with_lyrics",
     "without_provenance",
 ]

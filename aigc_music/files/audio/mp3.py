@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from . import id3
 
-__all__ = ["bare", "fields", "is_mp3", "with_fields"]
+__all__ = ["bare", "fields", "is_mp3", "untagged", "with_fields"]
 
 _APE = b"APETAGEX"
 
@@ -29,6 +29,11 @@ def bare(data: bytes) -> bytes:
     return data[_sound_at(data) : max(end, 0)]
 
 
+def untagged(data: bytes) -> bytes:
+    """The file without the tag in front; older tags behind stay."""
+    return data[_sound_at(data) :]
+
+
 def fields(data: bytes) -> dict[str, str]:
     """The texts of its tag."""
     return id3.fields(id3.parse(data))
@@ -36,7 +41,7 @@ def fields(data: bytes) -> dict[str, str]:
 
 def with_fields(data: bytes, texts: dict[str, str]) -> bytes:
     """The file with these texts in place of any of the same names; all else stays."""
-    return id3.build(id3.with_fields(id3.parse(data), texts)) + data[_sound_at(data) :]
+    return id3.build(id3.with_fields(id3.parse(data), texts)) + untagged(data)
 
 
 def _sound_at(data: bytes) -> int:
