@@ -17,8 +17,8 @@ CONTRAST = 4.5
 
 _AIM = 4.9  # what the veil aims at: enlarging, 4:2:0 and the encoder take some of it away
 # luminance of what is sung, not sung yet, and of the next line, on dark and on light grounds
-_DARK = (0.74, 0.50, 0.42)
-_LIGHT = (0.07, 0.105, 0.13)
+_DARK = (0.84, 0.56, 0.48)
+_LIGHT = (0.025, 0.075, 0.095)
 _LIGHT_FROM = 0.6  # luminance of a palette's ground from which words are dark
 _LEAST_APART = 0.16  # in OKLab, of sung and unsung
 _STRONG = ("chorus", "refrain", "hook", "post-chorus", "drop")

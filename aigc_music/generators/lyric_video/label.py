@@ -1,7 +1,7 @@
 """A visible label that a film was made with AI.
 
-After GB 45438-2025 (in force since 1 September 2025): at the beginning, for two seconds at least, letters at least 5 %
-of the shorter side high. Threads: one at a time a scene. Realtime-safe: no.
+After GB 45438-2025 (in force since 1 September 2025): at the beginning, for two seconds at least, letters at least
+5 % of the shorter side high. Threads: one at a time a scene. Realtime-safe: no.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class LabelledScene:
         book.refuse_text(text)
         words = tuple(Word((Syllable(word, 0.0, 0.0),)) for word in text.split())
         self._row = Setter(book, "grotesque").row(words, False)
-        left, top, right, bottom = self._row.ink
+        left, top, right, _ = self._row.ink
         short = min(stage.size)
         self._size = math.ceil(_HEIGHT * short / -top)
         beside, above = (share * self._size for share in _PADDING)

@@ -89,17 +89,18 @@ class Room(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Typeset:
-    """The words of a film, set. blocks: one a phrase. gap: pixels between a line and the next. title: title and
-    artist, None where there are none; caption: the same, small. size: pixels an em of most lines."""
+    """The words of a film, set. mirrored: how far to the right the room lies for words from right to left. blocks:
+    one a phrase. title: title and artist, None where there are none; caption: the same, small. size: of most lines,
+    pixels an em. gap: between a line and the next; below: kept for the next line; in pixels."""
 
     name: str
     layout: Layout
     face: str
     book: FontBook
     room: Room
+    mirrored: float
     phrases: tuple[Phrase, ...]
     blocks: tuple[Block, ...]
-    backwards: tuple[bool, ...]
     title: Block | None
     caption: Block | None
     size: float
@@ -121,7 +122,7 @@ class Typeset:
     def _corner(self, index: int, state: int) -> tuple[float, float, float]:
         scale = 1.0 if state == 0 else NEXT_SHARE
         block = self.blocks[index]
-        x = self._left(block, scale, self.backwards[index])
+        x = self._left(block, scale)
         if state == 0:
             return x, self._top(block), scale
         other = self.blocks[min(max(0, index - state), len(self.blocks) - 1)]
@@ -131,7 +132,7 @@ class Typeset:
 
     def title_corner(self, block: Block) -> tuple[float, float]:
         """Left and top of the title card."""
-        return self._left(block, 1.0, False), self._top(block)
+        return self._left(block, 1.0), self._top(block)
 
     @property
     def extent(self) -> Box:
@@ -149,9 +150,11 @@ class Typeset:
         lefts, tops, rights, bottoms = zip(*(boxes or [self.room]), strict=True)
         return Box(math.floor(min(lefts)), math.floor(min(tops)), math.ceil(max(rights)), math.ceil(max(bottoms)))
 
-    def _left(self, block: Block, scale: float, backwards: bool) -> float:
+    def _left(self, block: Block, scale: float) -> float:
         free = self.room.width - scale * block.width
-        return self.room.left + free * (0.5 if self.layout.align == "centre" else 1.0 if backwards else 0.0)
+        if self.layout.align == "centre":
+            return self.room.left + 0.5 * free
+        return self.room.left + (free + self.mirrored if block.backwards else 0.0)
 
     def _top(self, block: Block) -> float:
         free = self.room.height - self.below - block.height
@@ -185,7 +188,7 @@ def typeset(
     face = str(rng.choice(list(faces), p=list(faces.values())))
     name = choose("layout", layout, LAYOUTS) if layout is not None else drawn
     row = LAYOUTS[name]
-    room = _room(size, safe, row, request.label)
+    room, mirrored = _room(size, safe, row, request.label)
     rows = row.rows if shape == "wide" else row.tall_rows
     setter = Setter(book, face)
     phrases = phrases_of(lyrics, start_s, end_s)
@@ -213,12 +216,15 @@ def typeset(
         for share in (1.5, 0.5)
     )
     return Typeset(
-        name, row, face, book, room, tuple(phrases), tuple(blocks),
-        tuple(block.rows[0].row.right_to_left for block in blocks), title, caption, type_size, gap, below,
+        name, row, face, book, room, mirrored, tuple(phrases), tuple(blocks),
+        title, caption, type_size, gap, below,
     )  # fmt: skip
 
 
-def _room(size: tuple[int, int], safe: tuple[float, float, float, float], layout: Layout, label: bool) -> Room:
+def _room(
+    size: tuple[int, int], safe: tuple[float, float, float, float], layout: Layout, label: bool
+) -> tuple[Room, float]:
+    """The room of a layout, and how far it lies to the right when it is mirrored."""
     width, height = size
     least = _MARGIN * min(size)
     left, top = max(safe[0] * width, least), max(safe[1] * height, least)
@@ -226,7 +232,8 @@ def _room(size: tuple[int, int], safe: tuple[float, float, float, float], layout
     across, down = right - left, bottom - top
     box = layout.room
     clear = top + _LABEL_SHARE * min(size) * label
-    return Room(left + box[0] * across, max(clear, top + box[1] * down), left + box[2] * across, top + box[3] * down)
+    room = Room(left + box[0] * across, max(clear, top + box[1] * down), left + box[2] * across, top + box[3] * down)
+    return room, (1 - box[2] - box[0]) * across
 
 
 def _total(setter: Setter, words: Sequence[Word]) -> float:

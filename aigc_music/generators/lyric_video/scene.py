@@ -171,7 +171,8 @@ class LyricScene:
                 for placed in card.block.rows:
                     ink = self.inks.waits if placed.small else self.inks.strong
                     y = card.top + placed.y + rise * placed.size
-                    yield Line(placed, card.left + placed.x, y, placed.size, opacity, (), -1, ink, ink)
+                    whole = ((0, self.stage.size[0]),)  # as if it were sung, so that emoji are seen in full
+                    yield Line(placed, card.left + placed.x, y, placed.size, opacity, whole, -1, ink, ink)
 
     def materials(self) -> list[Material]:
         """The faces that the words are set in."""
@@ -227,7 +228,7 @@ class LyricScene:
         x, y, _ = self.set.corner(index, 0.0)
         return dots_of(
             self.stage.timeline.beats, turn.shown - turn.come, phrase.start_s, self.set.size, self.set.room.top,
-            (x, y, x + block.width), self.set.layout.align, self.set.backwards[index],
+            (x, y, x + block.width), self.set.layout.align, block.backwards,
             self.inks.waits, self.inks.of_section(phrase.section),
         )  # fmt: skip
 

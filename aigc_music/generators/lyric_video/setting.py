@@ -30,6 +30,7 @@ __all__ = ["Block", "Placed", "Row", "Setter", "Span", "may_end"]
 
 _PROBE = 56.0  # pixels an em of the drawings that places are read from
 _CAP, _DROP = 0.74, 0.22  # above and below the baseline, so that rows of the same face stand evenly
+_HANGS = frozenset("，、。；：！？）」』》】")  # half of their width is white
 _PAUSES = frozenset(",;:.!?，、。；：！？…）)」』")
 
 
@@ -191,6 +192,11 @@ class Block:
     height: float
     size: float
 
+    @property
+    def backwards(self) -> bool:
+        """Whether its words run from right to left."""
+        return self.rows[0].row.right_to_left
+
 
 @dataclass(slots=True)
 class Setter:
@@ -325,11 +331,11 @@ def _even(
             for end in places:
                 if end <= begin:
                     continue
-                width = reach[end] - reach[begin] - gaps[end - 1]
+                width = reach[end] - reach[begin] - gaps[end - 1] - 0.5 * (words[end - 1].text[-1] in _HANGS)
                 price = cost + (width / total) ** 2 + 4.0 * max(0.0, width - room) / total
                 if end < size:
                     last = words[end - 1].text
-                    price += 0.02 * (len(last) <= 2 and last.isascii()) - 0.05 * (last[-1] in _PAUSES)
+                    price += 0.02 * (len(last) <= 2 and last.isascii()) - 0.08 * (last[-1] in _PAUSES)
                 if end not in following or price < following[end][0]:
                     following[end] = (price, max(longest, width), [*rows, (begin, end)])
         best = following

@@ -20,15 +20,18 @@ __all__ = ["Veil"]
 
 _POWER = 0.3
 _STEPS = 4096
-_FEATHER = 0.5  # of the shorter side: over a short way the veil would show as a panel
-_NEAR = 0.22  # of a side: where the words come so close to an edge the veil reaches it
+_FEATHER = 0.45  # of the shorter side: over a short way the veil would show as a panel
+_NEAR = 0.25  # of a side: where the words come so close to an edge the veil reaches it
 _CLEAR = 3  # pixels of the ground around the words: as far as enlarging reaches
 _EDGE = 1e-3
+_DEPTHS = 128  # steps of the logarithm of a gain, each 0.8 %
 
 _linear = np.arange(_STEPS) / (_STEPS - 1)
 _ENCODED = (255 * np.where(_linear <= 0.0031308, 12.92 * _linear, 1.055 * _linear ** (1 / 2.4) - 0.055)).astype(
     np.float32
 )
+
+_GAINS = np.exp(-np.arange(16 * _DEPTHS) / _DEPTHS).astype(np.float32)
 
 
 class Veil:
@@ -43,7 +46,8 @@ class Veil:
         self._box = (int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
         bound = limit if dark else 1 - limit
         level = np.maximum(_linear, 1e-9)
-        self._gain = np.minimum(1.0, bound * level**_POWER / level).astype(np.float32)
+        gain = np.minimum(1.0, bound * level**_POWER / level)
+        self._depth = (-_DEPTHS * np.log(gain)).astype(np.float32)
         self._dark = dark
         y, x = np.mgrid[: self.cover.shape[0], : self.cover.shape[1]]
         self._grain = np.modf(52.9829189 * np.modf(0.06711056 * x + 0.00583715 * y)[0])[0].astype(np.float32)
@@ -57,7 +61,8 @@ class Veil:
             veiled,
             self.cover,
             np.float32(strength),
-            self._gain,
+            self._depth,
+            _GAINS,
             self._dark,
             LINEAR,
             _ENCODED,
@@ -85,31 +90,27 @@ def _cover(size: tuple[int, int], ground_size: tuple[int, int], core: Box) -> ND
     return (share**3 * (share * (6 * share - 15) + 10)).astype(np.float32)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _veil(
-    pixels: NDArray[np.uint8], cover: NDArray[np.float32], strength: np.float32, gain: NDArray[np.float32],
-    dark: bool, linear: NDArray[np.float32], encoded: NDArray[np.float32], grain: NDArray[np.float32],
-    top: int, bottom: int, left: int, right: int,
+    pixels: NDArray[np.uint8], cover: NDArray[np.float32], strength: np.float32, depth: NDArray[np.float32],
+    gains: NDArray[np.float32], dark: bool, linear: NDArray[np.float32], encoded: NDArray[np.float32],
+    grain: NDArray[np.float32], top: int, bottom: int, left: int, right: int,
 ) -> None:  # fmt: skip
-    """Veil the rows and columns of a ground in place."""
-    last = len(encoded) - 1
+    """Veil the rows and columns of a ground in place. A share of a gain is one of its logarithm, as eyes have it.
+    Unsigned indices spare the look whether they count from the end."""
+    one, last = np.float32(1), np.float32(len(encoded) - 1)
     for row in range(top, bottom):
         for column in range(left, right):
-            share = cover[row, column] * strength
-            if share <= 0:
-                continue
-            red, green, blue = (
-                linear[pixels[row, column, 0]],
-                linear[pixels[row, column, 1]],
-                linear[pixels[row, column, 2]],
-            )
+            red, green = linear[pixels[row, column, 0]], linear[pixels[row, column, 1]]
+            blue = linear[pixels[row, column, 2]]
             if not dark:
-                red, green, blue = 1 - red, 1 - green, 1 - blue
+                red, green, blue = one - red, one - green, one - blue
             light = np.float32(0.2126) * red + np.float32(0.7152) * green + np.float32(0.0722) * blue
-            factor = 1 + share * (gain[int(light * last)] - 1)
-            for channel, value in enumerate((red, green, blue)):
-                value *= factor
-                if dark:
-                    pixels[row, column, channel] = int(encoded[int(value * last)] + grain[row, column])
-                else:
-                    pixels[row, column, channel] = int(encoded[int((1 - value) * last)] + grain[row, column])
+            gain = gains[np.uint32(cover[row, column] * strength * depth[np.uint32(light * last)])]
+            red, green, blue = red * gain, green * gain, blue * gain
+            if not dark:
+                red, green, blue = one - red, one - green, one - blue
+            noise = grain[row, column]
+            pixels[row, column, 0] = np.uint8(encoded[np.uint32(red * last)] + noise)
+            pixels[row, column, 1] = np.uint8(encoded[np.uint32(green * last)] + noise)
+            pixels[row, column, 2] = np.uint8(encoded[np.uint32(blue * last)] + noise)
