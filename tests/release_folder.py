@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 
 from aigc_music.core.films import Film
@@ -16,13 +18,14 @@ from aigc_music.core.pictures import Picture
 from aigc_music.core.sounds import Sound
 from aigc_music.core.texts import Text
 from aigc_music.engine.encodings import encoding_of
-from aigc_music.engine.provenance import finished
+from aigc_music.engine.provenance import finished, record_id
 from aigc_music.release.brief import Brief, Labels
 from aigc_music.release.manifest import StageReport, json_bytes, write_papers
 from aigc_music.release.publish import Publisher
+from aigc_music.release.signing import Signer
 from aigc_music.release.store import Piece, Store
 
-__all__ = ["BRIEF", "CONTENTS", "make_release", "piece"]
+__all__ = ["BRIEF", "CONTENTS", "guarded", "make_release", "piece", "rewritten"]
 
 BRIEF = Brief(
     title="Harbour Lights 港", artist="Ada Park", seed=7, labels=Labels(china=True, producer="Ada Park"),
@@ -36,8 +39,6 @@ def film() -> bytes:
 
     with VideoWriter((64, 64), 10, sound=tone()) as writer:
         for number in range(10):
-            import av
-
             writer.add(av.VideoFrame.from_ndarray(np.full((64, 64, 3), 20 * number, np.uint8), format="rgb24"))
         return writer.finish()
 
@@ -52,25 +53,33 @@ def picture(side: int) -> Picture:
     return Picture((row * 7 % 251).astype(np.uint8), "Harbour Lights 港", "Ada Park")
 
 
+def video() -> Film:
+    return Film(film(), (64, 64), 10, 10, True, "Harbour Lights 港", "Ada Park")
+
+
+def words() -> Text:
+    return Text("lyrics", {"lines": [{"text": "harbour lights"}]}, "harbour lights")
+
+
 def song() -> Score:
-    return Score(title="Harbour Lights", tracks=[Track("melody", notes=[Note(0, 60, 90, 480, 0), Note(480, 67, 80, 480, 0)])])
+    return Score(
+        title="Harbour Lights", tracks=[Track("melody", notes=[Note(0, 60, 90, 480, 0), Note(480, 67, 80, 480, 0)])]
+    )
 
 
+_PLAYED = {"composition": "generated", "instruments": "generated"}
 CONTENTS: dict[str, tuple[str, str, Any, tuple[str, ...], dict[str, str]]] = {
     "music/song.mid": ("midi", "music", song, (), {"composition": "generated"}),
-    "music/mix.wav": ("mix", "audio", tone, ("music/song.mid",), {"composition": "generated", "instruments": "generated"}),
-    "music/master.mp3": ("master", "audio", tone, ("music/mix.wav",), {"composition": "generated",
-                                                                      "instruments": "generated"}),
-    "music/stems/01-melody.flac": ("stem", "audio", tone, ("music/song.mid",), {"composition": "generated",
-                                                                               "instruments": "generated"}),
-    "words/words.json": ("lyrics", "text", lambda: Text("lyrics", {"lines": [{"text": "harbour lights"}]},
-                                                         "harbour lights"), ("music/song.mid",), {"lyrics": "assisted"}),
-    "cover/cover.jpg": ("cover", "image", lambda: picture(64), ("music/song.mid",), {"artwork": "generated"}),
-    "cover/thumbnail.png": ("thumbnail", "image", lambda: picture(16), ("cover/cover.jpg",), {"artwork": "generated"}),
-    "video/lyric-video.mp4": ("lyric_video", "video",
-                              lambda: Film(film(), (64, 64), 10, 10, True, "Harbour Lights 港", "Ada Park"),
-                              ("music/song.mid", "cover/cover.jpg", "music/mix.wav"),
-                              {"composition": "generated", "video": "generated"}),
+    "music/mix.wav": ("mix", "audio", tone, ("music/song.mid",), _PLAYED),
+    "music/master.mp3": ("master", "audio", tone, ("music/mix.wav",), _PLAYED),
+    "music/stems/01-melody.flac": ("stem", "audio", tone, ("music/song.mid",), _PLAYED),
+    "words/words.json": ("lyrics", "text", words, ("music/song.mid",), {"lyrics": "assisted"}),
+    "cover/cover.jpg": ("cover", "image", partial(picture, 64), ("music/song.mid",), {"artwork": "generated"}),
+    "cover/small.png": ("thumbnail", "image", partial(picture, 16), ("cover/cover.jpg",), {"artwork": "generated"}),
+    "video/lyric-video.mp4": (
+        "lyric_video", "video", video, ("music/song.mid", "cover/cover.jpg", "music/mix.wav"),
+        {"composition": "generated", "video": "generated"},
+    ),
 }  # fmt: skip
 """Path -> role, asset, content, parents, disclosure."""
 
@@ -106,10 +115,22 @@ def make_release(folder: Path, brief: Brief = BRIEF) -> Path:
         publisher.put(stages[-1].rows, stages[-1].place)
     outcome = write_papers(brief, store, publisher, [StageReport("music", "done")], stages)
     assert outcome.ok, outcome
+    guarded(folder, brief)
     return folder
 
 
-def rewritten(folder: Path, change: Any) -> None:
+def guarded(folder: Path, brief: Brief = BRIEF) -> None:
+    """Give the manifest its id and its signature, as the last step of a release does."""
+    path = folder / "manifest.json"
+    document = json.loads(path.read_bytes())
+    document.pop("id", None)
+    path.write_bytes(json_bytes(document | {"id": record_id(document)}))
+    signer = Signer.open(brief.labels)
+    if signer is not None:
+        signer.detach(path, title=brief.title, disclosure={})
+
+
+def rewritten(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     """Change the manifest by a function of it."""
     path = folder / "manifest.json"
     document = json.loads(path.read_bytes())

@@ -296,7 +296,9 @@ def _read_signature(data: bytes, mime: str, store: bytes | None, context: Any) -
             document = json.loads(reader.json())
     except c2pa.C2paError as error:
         raise FileError(str(error)) from error
-    manifest = document["manifests"][document["active_manifest"]]
+    manifest = document.get("manifests", {}).get(document.get("active_manifest"))
+    if manifest is None:
+        raise FileError("it names no manifest of its own")
     results = document.get("validation_results", {})
     failures = {row["code"] for row in results.get("activeManifest", {}).get("failure", [])}
     for delta in results.get("ingredientDeltas", []):
