@@ -525,7 +525,8 @@ def test_a_saved_sound_is_verified_and_comes_out_the_same_again(tmp_path: Path) 
 # ------------------------------------------------------------------------------------- command line
 
 
-def test_the_command_makes_stems_and_says_what_is_wrong(tmp_path: Path) -> None:
+def test_the_command_makes_stems_and_says_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aigc_music.cli.making.Engine", lambda: Engine(workers=0))  # a new process takes seconds
     write_score(song(), tmp_path / "song.mid")
     given_song = ["--song", str(tmp_path / "song.mid")]
     stem = [*given_song, "--kind", "stem", "--track", "2", "--out", str(tmp_path / "bass.flac"), "--json"]

@@ -110,7 +110,7 @@ def _coefficients(rate: int) -> NDArray[np.float64]:
 
 
 def _interpolation() -> NDArray[np.float64]:
-    """(phases, taps): the sound at 0, 1/8, 2/8 ... of the way to the next frame; the first row is the frame itself."""
+    """(phases, taps): the sound at 0, 1/8, 2/8 ... of the way to the next frame; the first is the frame itself."""
     place = np.arange(_TAPS) - (_TAPS // 2)
     window = np.kaiser(2 * _TAPS * _PHASES + 1, _KAISER)
     rows = []
