@@ -37,7 +37,8 @@ from aigc_music.engine.requests import TextRequest
 from aigc_music.engine.streams import stream
 
 from ..facts import SongFacts, facts_of
-from .template import LineSpec, Slot, Template, rhymed
+from .template import LineSpec, Slot, Template, rhymed, slurred
+from .tune_setting import set_to_melody
 from .verse import verse_template
 
 __all__ = ["melody_lines", "singing_track", "template_of", "weights_at", "with_melody"]
@@ -85,12 +86,14 @@ class _Sung:
 
 def template_of(request: TextRequest) -> Template:
     """What the words of this request have to fit. FileError where the melody cannot be read, UsageError where nothing
-    in it sings."""
+    in it sings, or a tune does not fit."""
     if request.melody is None:
         return verse_template(request)
     facts = facts_of(request.melody)
     track = singing_track(facts.score, request.track)
     lines = melody_lines(facts, track)
+    if request.tune is not None:
+        return set_to_melody(verse_template(request), lines, track.name)
     draw = stream(request.seed, "scheme")
     choices = {section: int(draw.integers(60)) for section in ("verse", "chorus", "bridge")}
     lines = rhymed(lines, request.language, request.scheme, choices)
@@ -339,18 +342,8 @@ def _with_returns(lines: list[LineSpec], choruses: list[list[tuple[int, int]]], 
         shortest = min(lines[other].syllables for other in alike)
         for other in alike:
             if rows[other].same_as is None:
-                rows[other] = replace(_slurred(lines[other], shortest), same_as=number if other != number else None)
+                rows[other] = replace(slurred(lines[other], shortest), same_as=number if other != number else None)
     return rows
-
-
-def _slurred(line: LineSpec, syllables: int) -> LineSpec:
-    """The line sung to fewer syllables: the weakest notes join the ones before."""
-    slots = list(line.slots)
-    while len(slots) > syllables:
-        weak = min(range(1, len(slots)), key=lambda index: slots[index].weight)
-        before, joined = slots[weak - 1], slots[weak]
-        slots[weak - 1 : weak + 1] = [replace(before, end_s=joined.end_s, notes=before.notes + joined.notes)]
-    return replace(line, slots=tuple(slots))
 
 
 def _stanza_of(place: int, lines: int) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-__all__ = ["SCHEMES", "LineSpec", "Slot", "Template", "rhymed"]
+__all__ = ["SCHEMES", "LineSpec", "Slot", "Template", "rhymed", "slurred"]
 
 SCHEMES: dict[str, dict[int, tuple[str, ...]]] = {
     "en": {
@@ -149,3 +149,13 @@ def rhymed(lines: Iterable[LineSpec], language: str, scheme: str | None, choices
 def _usual(language: str, size: int, choice: int) -> str:
     known = SCHEMES[language].get(size) or SCHEMES[language][MOST_STANZA]
     return known[choice % len(known)]
+
+
+def slurred(line: LineSpec, syllables: int) -> LineSpec:
+    """The line sung to fewer syllables: the weakest notes join the ones before."""
+    slots = list(line.slots)
+    while len(slots) > syllables:
+        weak = min(range(1, len(slots)), key=lambda index: slots[index].weight)
+        before, joined = slots[weak - 1], slots[weak]
+        slots[weak - 1 : weak + 1] = [replace(before, end_s=joined.end_s, notes=before.notes + joined.notes)]
+    return replace(line, slots=tuple(slots))
