@@ -36,7 +36,7 @@ from .judge import judged, seen
 from .legible import Written, write
 from .sleeve import Sleeve
 
-__all__ = ["DiffusionCover"]
+__all__ = ["DiffusionCover", "load_pipeline"]
 
 USABLE: dict[str, Family] = {
     "full": Family(full.draw, "the picture over the whole sleeve", 0.0, 0.0, "dark", "any", 2.0)
@@ -152,7 +152,7 @@ class DiffusionCover:
         request = self.request
         job.progress(0.0, self._source.stage())
         torch.set_num_threads(1)
-        pipeline = _pipeline(self._source.name, self._source.local)
+        pipeline = load_pipeline(self._source.name, self._source.local)
         self._material = self._source.material(job)
 
         def after(pipe: Any, step: int, time: Any, known: dict[str, Any]) -> dict[str, Any]:
@@ -179,7 +179,7 @@ class DiffusionCover:
         return np.ascontiguousarray(pixels[..., :3])
 
 
-def _pipeline(name: str, local: bool) -> Any:
+def load_pipeline(name: str, local: bool) -> Any:
     """The pipeline, ready to paint. ModelError where it cannot be loaded."""
     import torch
     from diffusers import DiffusionPipeline

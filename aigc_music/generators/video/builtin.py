@@ -135,7 +135,7 @@ class BuiltinVideo:
         """The scene with all that lies over it, made once."""
         if self._scene is None:
             job.progress(0.0, "setting the scene")
-            self._scene = make_scene(self.request, self.stage)
+            self._scene = self._ground(job)
             if self.lyrics is not None:
                 self._worded = LyricScene(self._scene, self.lyrics, self.stage, self.request, self.preset.safe)
                 self._scene = self._worded
@@ -143,6 +143,10 @@ class BuiltinVideo:
                 text = label_text(self.request.language)
                 self._scene = LabelledScene(self._scene, self.stage, text, self.preset.safe)
         return self._scene
+
+    def _ground(self, job: JobContext) -> Scene:
+        """What is seen below words and labels."""
+        return make_scene(self.request, self.stage)
 
     def _soundtrack(self, job: JobContext) -> Sound | None:
         """What is heard, as long as what is seen; None where the preset is silent."""
