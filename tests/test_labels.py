@@ -32,10 +32,10 @@ from aigc_music.files.c2pa_boxes import store_of, unsigned, with_store
 from aigc_music.files.midi import read_score, score_bytes
 from aigc_music.release import certificate
 from aigc_music.release.brief import Brief, Labels
-from aigc_music.release.certificate import own_credentials, test_anchors, test_credentials
+from aigc_music.release.certificate import Credentials, own_credentials, test_anchors, test_credentials
 from aigc_music.release.credits import credits_of, credits_text
 from aigc_music.release.labels import KEYS, TERMS, aigc_field, field_of, label_file, label_of, merged, source_type
-from aigc_music.release.sealing import in_form
+from aigc_music.release.sealing import in_form, sealed
 from aigc_music.release.signing import EMBEDDED, Signer, read_signature
 from aigc_music.release.visible import LEAST, labelled_pixels
 
@@ -476,10 +476,11 @@ def credentials(
     ca: bool = False,
     signs: bool = True,
     password: bytes | None = None,
+    authority: Any = None,
 ) -> tuple[Path, Path]:
     """A certificate and a key of a user, as PEM files."""
     key = key() if key else ec.generate_private_key(ec.SECP256R1())
-    authority = key if own else ec.generate_private_key(ec.SECP256R1())
+    authority = key if own else authority or ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Park Records")])
     issuer = name if own else x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "An Authority")])
     now = datetime.now(UTC)
@@ -491,7 +492,7 @@ def credentials(
     builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()), False)
     if uses:
         builder = builder.add_extension(x509.ExtendedKeyUsage(list(uses)), False)
-    leaf = builder.sign(authority, hashes.SHA256())
+    leaf = builder.sign(authority, None if isinstance(authority, ed25519.Ed25519PrivateKey) else hashes.SHA256())
     hidden = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
     places = folder / "chain.pem", folder / "key.pem"
     places[0].write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
@@ -534,6 +535,30 @@ def test_certificates_that_may_not_sign(wishes: dict[str, Any], words: str, tmp_
     chain, key = credentials(tmp_path, **wishes)
     with pytest.raises(FileError, match=words):
         own_credentials(chain, key)
+
+
+def test_a_certificate_that_has_run_out_since_is_told_apart_from_a_changed_file(
+    tmp_path: Path, made: dict[str, Any]
+) -> None:
+    """The library signs with no certificate that has ended, so that one is put into a finished signature."""
+    key, authority = ed25519.Ed25519PrivateKey.generate(), ed25519.Ed25519PrivateKey.generate()
+    good, _ = credentials(tmp_path, key=lambda: key, authority=authority)
+    chain = good.read_bytes()
+    late, _ = credentials(tmp_path, key=lambda: key, authority=authority, days=(-9, -1))
+    ended = x509.load_pem_x509_certificate(late.read_bytes())
+    own = Credentials(chain, key, "ed25519", test=False)
+    file = written(tmp_path, made["cover/cover.jpg"])
+    Signer(own).sign(file, title="x", disclosure={})
+    data = file.read_bytes()
+    der = serialization.Encoding.DER
+    before = x509.load_pem_x509_certificate(chain).public_bytes(der)
+    store = (store_of(data) or b"").replace(before, ended.public_bytes(der))
+    file.write_bytes(with_store(data, sealed(store, own, b"seed")))
+    found = read_signature(file)
+    assert found is not None and found.holds and found.ended and not found.trusted
+    file.write_bytes(file.read_bytes()[:-9] + b"changed!!")
+    found = read_signature(file)
+    assert found is not None and not found.holds and "assertion.dataHash.mismatch" in found.failures
 
 
 def test_passwords(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

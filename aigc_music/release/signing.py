@@ -47,7 +47,7 @@ DETACHED = ".c2pa"
 MOST_BYTES = 4 << 30
 
 _UNTRUSTED = ("signingCredential.untrusted",)
-_ENDED = ("signingCredential.expired", "claimSignature.outsideValidity", "signingCredential.invalid")
+_ENDED = ("signingCredential.expired", "claimSignature.outsideValidity")
 _RELATED: dict[tuple[str, str], str] = {  # (kind of parent, kind of file) -> how C2PA calls the relation
     ("audio", "video"): "componentOf",
 }
