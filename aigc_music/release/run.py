@@ -31,7 +31,7 @@ from aigc_music.engine.provenance import canonical
 from .brief import Brief
 from .manifest import Outcome, StageReport, refuse_foreign, sentence, write_papers
 from .publish import Publisher
-from .stages import STAGES, Kit, narrowed, needed, wanted
+from .stages import STAGES, Kit, cost_of, narrowed, needed, wanted
 from .store import Made, Store, code_fingerprint
 
 __all__ = ["Outcome", "Say", "StageReport", "finish", "kept_stage", "key_of", "make_stage", "release"]
@@ -127,7 +127,7 @@ class _Run:
         self.brief, self.store, self.asked = brief, store, asked
         self.publisher = Publisher(store, brief)
         self.reports: dict[str, StageReport] = {}
-        self.bar = _Bar(asked, say)
+        self.bar = _Bar({name: cost_of(name, brief) for name in asked}, say)
 
     def go(self, workers: int | None) -> Outcome:
         threads = _Here() if workers == 0 else ThreadPoolExecutor(len(STAGES))
@@ -191,7 +191,10 @@ class _Run:
 
     def _report(self, report: StageReport) -> None:
         self.reports[report.name] = report
-        self.bar.at(report.name, 1.0, report.state)
+        if report.anew or report.state == "failed":
+            self.bar.at(report.name, 1.0, report.state)
+        else:
+            self.bar.without(report.name)
 
 
 class _Here(Executor):
@@ -213,9 +216,9 @@ def _cores() -> int:
 
 @dataclass(slots=True)
 class _Bar:
-    """How far all stages are together, each by the seconds that it usually takes."""
+    """How far all stages that are to be made are together, each by the seconds that it usually takes."""
 
-    names: list[str]
+    costs: dict[str, float]
     say: Say
     done: dict[str, float] = field(default_factory=dict)
     lock: Any = field(default_factory=threading.Lock)
@@ -223,6 +226,11 @@ class _Bar:
     def at(self, name: str, done: float, what: str) -> None:
         with self.lock:
             self.done[name] = done
-            whole = sum(STAGES[other].seconds for other in self.names) or 1.0
-            share = sum(STAGES[other].seconds * self.done.get(other, 0.0) for other in self.names) / whole
-            self.say(f"{name}: {what}", share, None)
+            whole = sum(self.costs.values())
+            share = sum(cost * self.done.get(other, 0.0) for other, cost in self.costs.items())
+            self.say(f"{name}: {what}", share / whole if whole else 1.0, None)
+
+    def without(self, name: str) -> None:
+        """A stage that there is nothing to do for."""
+        with self.lock:
+            self.costs.pop(name, None)

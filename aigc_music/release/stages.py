@@ -36,7 +36,7 @@ from .brief import Brief, seed_of
 from .cuts import best_cut
 from .store import Made, Piece
 
-__all__ = ["STAGES", "Kit", "Stage", "narrowed", "needed", "wanted"]
+__all__ = ["STAGES", "Kit", "Stage", "cost_of", "narrowed", "needed", "wanted"]
 
 DRAFT_SIDE, DRAFT_FPS = 320, 12  # of films: pixels of the longer side, frames a second
 COVER_SIDE, DRAFT_COVER_SIDE, THUMBNAIL_SIDE = 3000, 640, 640
@@ -75,13 +75,14 @@ class Kit:
 
 class Stage(NamedTuple):
     """make: gives its files. needs: stages without which there is nothing to do. likes: stages that it takes in where
-    they are there. keys: of the brief, tables with a dot. seconds: CPU seconds that it takes for a song of a minute,
-    measured on one core. words: whether only songs with words have it."""
+    they are there. keys: of the brief, tables with a dot. seconds, draft: of one core for a song of a minute, in full
+    and as a draft, as measured. words: whether only songs with words have it."""
 
     make: Callable[[Kit], Iterable[Piece]]
     needs: tuple[str, ...]
     keys: tuple[str, ...]
     seconds: float
+    draft: float
     likes: tuple[str, ...] = ()
     words: bool = False
 
@@ -144,7 +145,9 @@ def _plain_name(name: str) -> str:
 
 def master(kit: Kit) -> Iterator[Piece]:
     brief = kit.brief
-    request = AudioRequest(kind="master", song=kit.file("music", "midi"), title=brief.title, artist=brief.artist, seed=0)
+    request = AudioRequest(
+        kind="master", song=kit.file("music", "midi"), title=brief.title, artist=brief.artist, seed=0
+    )
     result = kit.run(request)
     yield from _files(result, "music/master.wav", "master")
     yield from _files(result, "music/master.mp3", "master")
@@ -281,17 +284,17 @@ _LOOK = ("title", "artist", "language", "mood", "seed", "video.family", "video.q
          "labels.visible")  # fmt: skip
 
 STAGES: dict[str, Stage] = {
-    "music": Stage(music, (), ("style", "key", "bpm", "bars", "form", "mood", "seed"), 12),
-    "mix": Stage(mix, ("music",), (), 6),
-    "master": Stage(master, ("music",), ("title", "artist"), 6),
-    "words": Stage(words, ("music",), ("language", "theme", "title", "artist", "tune", "seed"), 10, words=True),
+    "music": Stage(music, (), ("style", "key", "bpm", "bars", "form", "mood", "seed"), 1, 1),
+    "words": Stage(words, ("music",), ("language", "theme", "title", "artist", "tune", "seed"), 2, 2, words=True),
     "cover": Stage(cover, ("music",), ("title", "artist", "language", "mood", "explicit", "seed", "video.cover",
-                                       "video.palette", "video.draft", "labels.visible"), 5),
-    "film": Stage(film, ("music", "words", "master", "cover"), (*_LOOK, "video.presets"), 90),
-    "social": Stage(social, ("music", "words", "master", "cover"), (*_LOOK, "video.social_seconds"), 45),
-    "canvas": Stage(canvas, ("music", "cover"), _LOOK, 12),
-    "motion": Stage(motion, ("music", "cover"), _LOOK, 30),
-    "stems": Stage(stems, ("music",), (), 8),
+                                       "video.palette", "video.draft", "labels.visible"), 1, 0.3),
+    "master": Stage(master, ("music",), ("title", "artist"), 8, 8),
+    "film": Stage(film, ("music", "words", "master", "cover"), (*_LOOK, "video.presets"), 90, 10),
+    "social": Stage(social, ("music", "words", "master", "cover"), (*_LOOK, "video.social_seconds"), 45, 3),
+    "motion": Stage(motion, ("music", "cover"), _LOOK, 100, 1.5),
+    "canvas": Stage(canvas, ("music", "cover"), _LOOK, 15, 0.5),
+    "stems": Stage(stems, ("music",), (), 11, 11),
+    "mix": Stage(mix, ("music",), (), 2, 2),
 }  # fmt: skip
 """In the order in which they are begun where several could be."""
 
@@ -304,6 +307,11 @@ def wanted(brief: Brief) -> list[str]:
 def needed(name: str, brief: Brief) -> list[str]:
     """The stages that `name` is made of, for this brief."""
     return [other for other in STAGES[name].needs if other in wanted(brief)]
+
+
+def cost_of(name: str, brief: Brief) -> float:
+    """About how many seconds of one core a stage takes beside the others; their sum is of no meaning."""
+    return STAGES[name].draft if brief.video.draft else STAGES[name].seconds
 
 
 def narrowed(brief: Brief, keys: Iterable[str]) -> Brief:
