@@ -41,7 +41,7 @@ TRIES = 4
 """A task is given up when so many workers have died over it."""
 
 _ALONE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
+_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS_SKIP_REGEX": "."}  # no statistics; nothing printed by Ray
 _OBJECTS = 100 << 20  # bytes of Ray's shared memory, which reports hardly touch
 
 

@@ -166,9 +166,9 @@ def main() -> None:
             browser.evaluate(f"player.currentTime = {wanted.play}; player.play().catch(() => {{}})")
         time.sleep(2.0)
         wanted.picture.write_bytes(browser.picture(wanted.picture.suffix, whole=not wanted.height))
-        print(f"{wanted.picture}: {wanted.picture.stat().st_size >> 10} KB; page of {browser.height()} pixels")
+        print(f"{wanted.picture}: {wanted.picture.stat().st_size >> 10} KB; page of {browser.height()} pixels")  # noqa: T201
         for complaint in browser.complaints:
-            print("complaint:", complaint)
+            print("complaint:", complaint)  # noqa: T201
 
 
 if __name__ == "__main__":
