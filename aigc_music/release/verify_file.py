@@ -127,14 +127,14 @@ class _Check:
         for parent in self.row["parents"]:
             self.hold(f"parent {parent}", parent in rows and (self.whole.folder / parent).is_file(),
                       f"it was made of {parent}, which is not in the release")  # fmt: skip
-        hashes = {row.get("unsigned_sha256") or row["sha256"]: path for path, row in rows.items()}
-        hashes |= {row["sha256"]: path for path, row in rows.items()}
         for parent in (record or {}).get("parents", []):
-            name = parent.get("name") or "given as notes"
-            place = hashes.get(parent["sha256"])
-            if place is not None:
-                self.hold(f"made of {place}", place in self.row["parents"], f"it was made of {place}, which the "
-                          f"manifest does not name among its parents")  # fmt: skip
+            name, sha256 = parent.get("name") or "given as notes", parent["sha256"]
+            found = [path for path, row in rows.items() if sha256 in (row["sha256"], row.get("unsigned_sha256"))]
+            named = [path for path in found if path in self.row["parents"]]  # files may be alike
+            if found:
+                place = (named or found)[0]
+                self.hold(f"made of {place}", bool(named), f"it was made of {place}, which the manifest does not "
+                          "name among its parents")  # fmt: skip
             elif any(PurePosixPath(path).name == name for path in self.row["parents"]):
                 self.verdict.problems.append(
                     f"{self.path}: its {parent['role']} {name} is not the one it was made of"
@@ -164,8 +164,11 @@ class _Check:
         less = [
             role for role, how in known.items() if DISCLOSURES.index(told.get(role, "none")) < DISCLOSURES.index(how)
         ]
-        self.hold("disclosure", not less, "the manifest says less than its record of what a machine did: "
-                  + ", ".join(f"{role} is {known[role]}" for role in less))  # fmt: skip
+        roles = ", ".join(f"{role} is {known[role]}" for role in less)
+        self.hold(
+            "disclosure in the manifest", not less,
+            f"the manifest says less than its record of what a machine did: {roles}",
+        )  # fmt: skip
         if record is not None and self.suffix == ".mp4":  # of pictures, engine.verify has looked
             kind = source_type(told, record).encode()
             self.hold(
@@ -206,10 +209,12 @@ class _Check:
         self.hold("C2PA disclosure", good, "C2PA and the manifest tell different things of what a machine did")
         if found.test:
             whose = "a test certificate of this program" if found.trusted else "a test certificate of another machine"
-            self.verdict.notes.append(f"signed with {whose}, which names nobody: it shows that nothing was changed")
+            self.verdict.notes.append(
+                f"who signed: {whose} names nobody, it shows only that nothing was changed since"
+            )
         elif not found.trusted:
             self.verdict.notes.append(
-                f"signed as {found.name!r}: whether that is so, its certificate's authority knows"
+                f"who signed: {found.name!r} by its certificate, whose authority is not known here"
             )
         if found.ended:
             self.verdict.notes.append(
@@ -231,12 +236,14 @@ class _Check:
         self.hold("AIGC field", good, "its AIGC field is not what the manifest and its record say")
 
 
+_REASONS: dict[str, str] = {
+    "assertion.dataHash.mismatch": "the file was changed after it was signed",
+    "assertion.bmffHash.mismatch": "the film was changed after it was signed",
+    "assertion.hashedURI.mismatch": "what it says of the file was changed",
+    "claimSignature.mismatch": "what it says was changed, or signed by someone else",
+}
+"""Codes of C2PA as words."""
+
+
 def _reasons(found: Signature) -> str:
-    """C2PA's codes as words."""
-    words = {
-        "assertion.dataHash.mismatch": "the file was changed after it was signed",
-        "assertion.bmffHash.mismatch": "the film was changed after it was signed",
-        "assertion.hashedURI.mismatch": "what it says of the file was changed",
-        "claimSignature.mismatch": "what it says was changed, or signed by someone else",
-    }
-    return "; ".join(words.get(code, code) for code in found.failures) or "it is not valid"
+    return "; ".join(_REASONS.get(code, code) for code in found.failures) or "it is not valid"
