@@ -86,10 +86,15 @@ def resampled(sound: Sound, rate: int) -> Sound:
 def _decoded(data: bytes) -> Sound:
     """All of the sound; the message of a FileError says what is wrong, without the file's name."""
     try:
-        with av.open(io.BytesIO(data), "r", options={"format_whitelist": _CONTAINERS}) as container:
+        # tags of old programs are in any encoding
+        with av.open(
+            io.BytesIO(data), "r", options={"format_whitelist": _CONTAINERS}, metadata_errors="replace"
+        ) as container:
             if not container.streams.audio:
                 raise FileError("it holds no sound")
             stream = container.streams.audio[0]
+            if stream.codec_context is None:
+                raise FileError("its sound is coded in a way that FFmpeg does not know")
             rate = stream.codec_context.sample_rate
             if not LEAST_RATE <= rate <= MOST_RATE:
                 raise FileError(f"it has {rate} frames a second, allowed are {LEAST_RATE}..{MOST_RATE}")

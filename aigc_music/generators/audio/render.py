@@ -62,9 +62,7 @@ class AudioGenerator:
         """The whole sound."""
         self._figures = {}
         frames = np.concatenate(list(self.stream(job)))
-        title, track = self.request.title, self.request.track if self.request.kind == "stem" else None
-        named = f"{title} ({track})" if title and track else title or track or ""
-        sound = Sound(np.ascontiguousarray(frames), self.request.rate, named, self.request.artist)
+        sound = Sound(np.ascontiguousarray(frames), self.request.rate, self._title(), self.request.artist)
         job.progress(0.95, "measuring")
         self._figures |= figures_of(sound) | {"rank": 0.0}
         if self.request.kind == "master":
@@ -86,6 +84,12 @@ class AudioGenerator:
         is known, and mastering generates none."""
         played = "generated" if self.mix is None else "none"
         return {"instruments": played} | inherited_disclosure(self.request)
+
+    def _title(self) -> str:
+        title, track = self.request.title, self.request.track or ""
+        if self.request.kind != "stem" or title.casefold() == track.casefold():
+            return title
+        return f"{title} ({track})" if title else track
 
     def _mix(self, job: JobContext) -> Iterator[NDArray[np.float32]]:
         for stretch in self._rendered(job, 0.0, 0.9):
