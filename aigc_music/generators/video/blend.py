@@ -12,9 +12,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["enlarge_columns", "enlarge_rows", "lay_over", "smooth_steps", "to_yuv"]
+__all__ = ["enlarge", "lay_over", "smooth_steps", "to_yuv"]
 
 F = np.float32
+U = np.uint32
 I = np.int32  # noqa: E741 - what numba turns into a byte without a detour through 64 bits
 
 _KR, _KG, _KB = 0.2126, 0.7152, 0.0722
@@ -70,35 +71,41 @@ def smooth_steps(plane, reach, most, across, sums):
 
 
 @njit(cache=True, nogil=True)
-def enlarge_columns(small, first, weights, wide):
-    """(h, w) -> (h, W), each column from four. first: (W,) the first of them; weights: (4, W)."""
-    rows, columns = wide.shape
-    for row in range(rows):
-        line, out = small[row], wide[row]
-        for column in range(columns):
-            at = first[column]
-            out[column] = (
-                line[at] * weights[0, column] + line[at + 1] * weights[1, column]
-                + line[at + 2] * weights[2, column] + line[at + 3] * weights[3, column]
-            )  # fmt: skip
+def enlarge(small, across, across_weights, down, down_weights, threshold, low, high, wide, plane):
+    """(h, w) -> (H, W) bytes in low..high, each from four columns of four rows. across: (W,) the first of the four
+    columns, down: (H,) the first of the four rows, never falling; weights (4, W) and (4, H). threshold: (n, W), what
+    is added before the fraction is cut off, repeated downwards: one half rounds. wide: (4, W), memory for the rows
+    that are needed next. plane may be wider than W."""
+    columns, done = len(across), -1
+    for row in range(len(down)):
+        at = down[row]
+        for need in range(max(done + 1, at), at + 4):
+            _enlarge_row(small[need], across, across_weights, wide[need & 3])
+        done = at + 3
+        _mix_rows(
+            wide[at & 3], wide[at + 1 & 3], wide[at + 2 & 3], wide[at + 3 & 3], down_weights[:, row],
+            threshold[row % len(threshold)], low, high, plane[row, :columns],
+        )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def enlarge_rows(wide, first, weights, threshold, low, high, plane):
-    """(h, W) -> (H, W) bytes in low..high, each row from four. threshold: (n, W), 0..1, what is added before the
-    fraction is cut off, repeated downwards: 0.5 rounds, noise dithers. plane may be wider than W."""
-    rows, columns = len(first), wide.shape[1]
-    for row in range(rows):
-        at = first[row]
-        one, two, three, four = wide[at], wide[at + 1], wide[at + 2], wide[at + 3]
-        a, b, c, d = weights[0, row], weights[1, row], weights[2, row], weights[3, row]
-        more = threshold[row % len(threshold)]
-        out = plane[row]
-        for column in range(columns):
-            value = one[column] * a + two[column] * b + three[column] * c + four[column] * d + more[column]
-            value = low if value < low else value
-            value = high if value > high else value
-            out[column] = I(value)
+def _enlarge_row(line, first, weights, out):
+    for column in range(len(out)):
+        at = U(first[column])  # unsigned: no look whether it counts from the end
+        out[column] = (
+            line[at] * weights[0, column] + line[at + U(1)] * weights[1, column]
+            + line[at + U(2)] * weights[2, column] + line[at + U(3)] * weights[3, column]
+        )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _mix_rows(one, two, three, four, weights, more, low, high, out):
+    a, b, c, d = weights[0], weights[1], weights[2], weights[3]
+    for column in range(len(out)):
+        value = one[column] * a + two[column] * b + three[column] * c + four[column] * d + more[column]
+        value = low if value < low else value
+        value = high if value > high else value
+        out[column] = I(value)
 
 
 @njit(cache=True, nogil=True)

@@ -106,19 +106,20 @@ class _Enlarging:
         self._ways = (luma, chroma, chroma)
         self._small = [np.zeros(shape, np.float32) for _ in range(3)]
         self._means, self._sums = np.zeros(shape, np.float32), np.zeros(shape[1], np.float32)
-        self._wide = [np.zeros((shape[0], columns), np.float32) for columns in (width, width // 2, width // 2)]
+        self._wide = [np.zeros((4, columns), np.float32) for columns in (width, width // 2, width // 2)]
 
     def into(
         self, ground: NDArray[np.uint8], planes: list[NDArray[np.uint8]], rounding: tuple[NDArray[np.float32], ...]
     ) -> None:
         """Fill the planes. rounding: for each, what is added before the fraction is cut off."""
         blend.to_yuv(np.ascontiguousarray(ground), *self._small)
+        blend.smooth_steps(self._small[0], _REACH, F(_MOST), self._means, self._sums)  # steps of colour are not seen
         for index, plane in enumerate(planes):
             across, down = self._ways[index]
             low, high = _RANGES[index]
-            blend.smooth_steps(self._small[index], _REACH, F(_MOST), self._means, self._sums)
-            blend.enlarge_columns(self._small[index], *across, self._wide[index])
-            blend.enlarge_rows(self._wide[index], *down, rounding[index], F(low), F(high + 0.5), plane)
+            blend.enlarge(
+                self._small[index], *across, *down, rounding[index], F(low), F(high + 0.5), self._wide[index], plane
+            )
 
 
 def _taps(small: int, large: int, begin: float, step: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
