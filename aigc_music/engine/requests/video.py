@@ -42,7 +42,8 @@ class VideoRequest(Request):
     start_s: where in the song it begins. seconds: its length, None = as the preset and the song have it. loop:
     whether it closes seamlessly, None = as the preset has it. size, fps: None = the preset's. quality: constant rate
     factor of x264, 0..51, lower is better. label: a visible label of AI-made content at the beginning, as GB 45438
-    wants it. language: of the words as a BCP 47 tag. font: a family to use. allow_missing_glyphs: draw boxes where no
+    wants it. layout: of the words, a name of generators.lyric_video.LAYOUTS, None draws one. language: of the words
+    as a BCP 47 tag. font: a family to use. allow_missing_glyphs: draw boxes where no
     font has a character, instead of refusing.
     backend, model: see BACKENDS. prompt, steps 1..200, guidance: for diffusion models. seed: None draws one.
     """
@@ -69,6 +70,7 @@ class VideoRequest(Request):
     fps: int | None = None
     quality: int = 20
     label: bool = False
+    layout: str | None = None
     language: str = ""
     font: str | None = None
     allow_missing_glyphs: bool = False

@@ -169,15 +169,15 @@ def shape_of(size: tuple[int, int]) -> str:
 
 def reserved(
     lyrics: TimedLyrics, size: tuple[int, int], request: VideoRequest,
-    safe: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0), layout: str | None = None,
+    safe: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0),
 ) -> tuple[Box, ...]:  # fmt: skip
     """What the figures of a scene should keep clear of, in pixels. Arguments and errors as for LyricScene."""
-    return (typeset(lyrics, size, request, safe, layout).extent,)
+    return (typeset(lyrics, size, request, safe).extent,)
 
 
 def typeset(
     lyrics: TimedLyrics, size: tuple[int, int], request: VideoRequest, safe: tuple[float, float, float, float],
-    layout: str | None = None, start_s: float = 0.0, end_s: float = math.inf,
+    start_s: float = 0.0, end_s: float = math.inf,
 ) -> Typeset:  # fmt: skip
     """Set all words. Arguments and errors as for LyricScene. start_s, end_s: what is heard of the song."""
     book = FontBook(request.language or lyrics.language, request.font)
@@ -186,7 +186,7 @@ def typeset(
     chances, faces = _CHANCES[shape], _FACES
     drawn = str(rng.choice(list(chances), p=list(chances.values())))
     face = str(rng.choice(list(faces), p=list(faces.values())))
-    name = choose("layout", layout, LAYOUTS) if layout is not None else drawn
+    name = drawn if request.layout is None else choose("layout", request.layout, LAYOUTS)
     row = LAYOUTS[name]
     room, mirrored = _room(size, safe, row, request.label)
     rows = row.rows if shape == "wide" else row.tall_rows

@@ -101,20 +101,20 @@ class LyricScene:
     """Words over another scene.
 
     scene: what is behind them. lyrics: their times in seconds from the beginning of the song; what lies outside the
-    stage is left out. stage: of the film. request: language, font, title, artist, label and seed count. safe: left,
-    top, right, bottom, shares of the frame that stay clear. layout: a name of LAYOUTS, None draws one from the seed.
+    stage is left out. stage: of the film. request: language, font, layout, title, artist, label and seed count.
+    safe: left, top, right, bottom, shares of the frame that stay clear.
 
     UsageError for characters that no font here has, a font that is not installed, or an unknown layout.
     """
 
     def __init__(
         self, scene: Scene, lyrics: TimedLyrics, stage: Stage, request: VideoRequest,
-        safe: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0), layout: str | None = None,
+        safe: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0),
     ) -> None:  # fmt: skip
         self.scene = scene
         self.stage = stage
         self.begin, self.end = stage.start_s, stage.start_s + stage.seconds
-        self.set = typeset(lyrics, stage.size, request, safe, layout, self.begin, self.end)
+        self.set = typeset(lyrics, stage.size, request, safe, self.begin, self.end)
         self.inks = inks_of(stage.palette)
         self.schedule = schedule_of(self.set.phrases, self.end)
         self.core = self.set.extent
@@ -190,14 +190,10 @@ class LyricScene:
             x, y = left + scale * placed.x, top + scale * placed.y
             if away == 0:  # at rest on whole pixels, where letters are crispest
                 x, y = round(x), round(y)
-            sung = placed.row.sung(time_s)
-            fronts = tuple((round(x + begin * size), round(x + end * size)) for begin, end in sung)
-            reach = placed.row.ink[0], placed.row.ink[2]
-            if sung and sung[0][0] <= reach[0] + 1e-6:  # what hangs over the edges belongs to the outer syllables
-                fronts = ((fronts[0][0] - round(size), fronts[0][1]), *fronts[1:])
-            if sung and sung[-1][1] >= reach[1] - 1e-6:
-                fronts = (*fronts[:-1], (fronts[-1][0], fronts[-1][1] + round(size)))
-            yield Line(placed, x, y, size, opacity, fronts, index, self.inks.coming(away),
+            width = self.stage.size[0]
+            stretches = placed.row.sung(time_s, x, size)
+            sung = tuple((round(max(0.0, begin)), round(min(width, end))) for begin, end in stretches)
+            yield Line(placed, x, y, size, opacity, sung, index, self.inks.coming(away),
                        self.inks.of_section(self.set.phrases[index].section))  # fmt: skip
 
     def _titles(self) -> Iterator[_Card]:

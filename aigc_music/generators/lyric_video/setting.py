@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,16 +29,21 @@ from ..design.lettering import EM, is_right_to_left, may_part
 __all__ = ["Block", "Placed", "Row", "Setter", "Span", "may_end"]
 
 _PROBE = 56.0  # pixels an em of the drawings that places are read from
+_SEEN = 8  # cover of 255 from which a pixel counts as ink
+_SEEN_PIXELS = 2
 _CAP, _DROP = 0.74, 0.22  # above and below the baseline, so that rows of the same face stand evenly
 _HANGS = frozenset("，、。；：！？）」』》】")  # half of their width is white
 _PAUSES = frozenset(",;:.!?，、。；：！？…）)」』")
 
 
 class Span(NamedTuple):
-    """Where a syllable stands: left <= x < right in ems from the row's origin. number: of the syllable in the row."""
+    """Where a syllable stands, in ems from the row's origin. left, right: the stretch that is its own; begin, end:
+    where its ink is in it. number: of the syllable in the row."""
 
     left: float
     right: float
+    begin: float
+    end: float
     number: int
     right_to_left: bool
 
@@ -69,36 +74,43 @@ class Row:
 
     @cached_property
     def spans(self) -> tuple[Span, ...]:
-        """From left to right, without gaps: neighbours meet in the middle between their inks."""
+        """From left to right, without gaps: neighbours meet in the middle between their inks, and the outer ones own
+        what is beyond."""
         found = []
         for number, text in enumerate(self.texts):
             alpha, left, _ = self._drawn(_PROBE, only=number)
-            if alpha.max(initial=0) > 8:
-                begin, end = _edges(alpha.max(axis=0))
+            if alpha.max(initial=0) > _SEEN:
+                begin, end = (edge / _PROBE + left / _PROBE for edge in _edges(alpha.max(axis=0)))
                 direction = _direction(text)
-                backwards = self.right_to_left if direction is None else direction
-                found.append(Span((begin + left) / _PROBE, (end + left) / _PROBE, number, backwards))
-        found.sort(key=lambda span: span.left + span.right)
-        for index in range(1, len(found)):
-            edge = 0.5 * (found[index - 1].right + found[index].left)
-            found[index - 1] = found[index - 1]._replace(right=edge)
-            found[index] = found[index]._replace(left=edge)
-        return tuple(found)
+                found.append((begin, end, number, self.right_to_left if direction is None else direction))
+        found.sort(key=lambda row: row[0] + row[1])
+        meets = [0.5 * (before[1] + after[0]) for before, after in pairwise(found)]
+        return tuple(
+            Span(left, right, max(begin, left), min(end, right), number, backwards)
+            for (begin, end, number, backwards), left, right in zip(
+                found, [-math.inf, *meets], [*meets, math.inf], strict=True
+            )
+        )
 
-    def sung(self, time_s: float) -> list[tuple[float, float]]:
-        """What has been sung of the row at a time: stretches (left, right) in ems, in order, joined where they
-        meet. Inside a syllable the edge moves evenly, the way it is read."""
+    def sung(self, time_s: float, x: float, size: float) -> list[tuple[float, float]]:
+        """What has been sung of the row at a time, painted at x: stretches (left, right) in pixels, in order, joined
+        where they meet. Inside a syllable the edge moves evenly, the way it is read; its first pixels turn with its
+        beginning and its last with its end, however slow it is."""
         stretches: list[tuple[float, float]] = []
-        for left, right, number, backwards in self.spans:
-            start, end = self.syllables[number].start_s, self.syllables[number].end_s
-            share = min(1.0, max(0.0, (time_s - start) / (end - start))) if end > start else float(time_s >= start)
-            if share > 0:
-                edge = (right - left) * share
-                begin, until = (right - edge, right) if backwards else (left, left + edge)
-                if stretches and begin <= stretches[-1][1] + 1e-9:
-                    stretches[-1] = (stretches[-1][0], until)
-                else:
-                    stretches.append((begin, until))
+        for span in self.spans:
+            start, end = self.syllables[span.number].start_s, self.syllables[span.number].end_s
+            if time_s <= start and not start == end == time_s:
+                continue
+            left, right = x + span.left * size, x + span.right * size
+            if time_s < end:
+                begin, until = round(x + span.begin * size), round(x + span.end * size)
+                least = min(_SEEN_PIXELS, (until - begin) // 3)
+                edge = least + math.floor((time_s - start) / (end - start) * max(0, until - begin - 2 * least))
+                left, right = (until - edge, right) if span.right_to_left else (left, begin + edge)
+            if stretches and left <= stretches[-1][1]:
+                stretches[-1] = (stretches[-1][0], right)
+            else:
+                stretches.append((left, right))
         return stretches
 
     def paint(self, canvas: Any, x: float, y: float, size: float, colour: int, emoji: float = 1.0) -> None:
@@ -301,7 +313,7 @@ def may_end(words: Sequence[Word], index: int) -> bool:
 
 def _edges(cover: NDArray[np.uint8]) -> tuple[float, float]:
     """Where ink begins and ends, to a part of a pixel by how much the edge is covered; 0, 0 without ink."""
-    inked = np.flatnonzero(cover > 8)
+    inked = np.flatnonzero(cover > _SEEN)
     if len(inked) == 0:
         return 0.0, 0.0
     first, last = int(inked[0]), int(inked[-1])

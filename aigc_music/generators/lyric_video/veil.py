@@ -2,7 +2,8 @@
 
 Behind light words the luminance of the ground goes through min(L, limit * L^0.3), behind dark words that of its
 negative; hue stays. As it works on each pixel alone, it changes over time only as the picture below does: nothing is
-sampled ahead and nothing pumps. In space it fades out around the words, in time it comes and goes with them.
+sampled ahead and nothing pumps. In space it fades out around the words, in time it comes and goes with them. What
+lies behind is softened a little (1 2 1 both ways), or enlarging would overshoot at hard edges.
 
 Threads: any. Realtime-safe: no.
 """
@@ -23,7 +24,6 @@ _STEPS = 4096
 _FEATHER = 0.45  # of the shorter side: over a short way the veil would show as a panel
 _NEAR = 0.25  # of a side: where the words come so close to an edge the veil reaches it
 _CLEAR = 3  # pixels of the ground around the words: as far as enlarging reaches
-_EDGE = 1e-3
 _DEPTHS = 128  # steps of the logarithm of a gain, each 0.8 %
 
 _linear = np.arange(_STEPS) / (_STEPS - 1)
@@ -42,8 +42,7 @@ class Veil:
         self, size: tuple[int, int], ground_size: tuple[int, int], core: Box, limit: float, dark: bool
     ) -> None:
         self.cover = _cover(size, ground_size, core)
-        rows, columns = (np.flatnonzero(self.cover.max(axis=axis) > _EDGE) for axis in (1, 0))
-        self._box = (int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
+        self._toned = np.zeros((3, *self.cover.shape), np.float32)
         bound = limit if dark else 1 - limit
         level = np.maximum(_linear, 1e-9)
         gain = np.minimum(1.0, bound * level**_POWER / level)
@@ -57,18 +56,9 @@ class Veil:
         if strength <= 0:
             return ground
         veiled = ground.copy()
-        _veil(
-            veiled,
-            self.cover,
-            np.float32(strength),
-            self._depth,
-            _GAINS,
-            self._dark,
-            LINEAR,
-            _ENCODED,
-            self._grain,
-            *self._box,
-        )
+        cover = self.cover * np.float32(strength)
+        _tone(veiled, cover, self._depth, _GAINS, self._dark, LINEAR, _ENCODED, self._toned)
+        _soften(veiled, cover, self._toned, self._grain)
         return veiled
 
 
@@ -91,26 +81,47 @@ def _cover(size: tuple[int, int], ground_size: tuple[int, int], core: Box) -> ND
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _veil(
-    pixels: NDArray[np.uint8], cover: NDArray[np.float32], strength: np.float32, depth: NDArray[np.float32],
-    gains: NDArray[np.float32], dark: bool, linear: NDArray[np.float32], encoded: NDArray[np.float32],
-    grain: NDArray[np.float32], top: int, bottom: int, left: int, right: int,
+def _tone(
+    pixels: NDArray[np.uint8], cover: NDArray[np.float32], depth: NDArray[np.float32], gains: NDArray[np.float32],
+    dark: bool, linear: NDArray[np.float32], encoded: NDArray[np.float32], toned: NDArray[np.float32],
 ) -> None:  # fmt: skip
-    """Veil the rows and columns of a ground in place. A share of a gain is one of its logarithm, as eyes have it.
-    Unsigned indices spare the look whether they count from the end."""
+    """Fill (3, h, w) with the pixels behind the tone curve, 0..255. A share of a gain is one of its logarithm, as
+    eyes have it. Unsigned indices spare the look whether they count from the end."""
     one, last = np.float32(1), np.float32(len(encoded) - 1)
-    for row in range(top, bottom):
-        for column in range(left, right):
+    for row in range(cover.shape[0]):
+        for column in range(cover.shape[1]):
             red, green = linear[pixels[row, column, 0]], linear[pixels[row, column, 1]]
             blue = linear[pixels[row, column, 2]]
             if not dark:
                 red, green, blue = one - red, one - green, one - blue
             light = np.float32(0.2126) * red + np.float32(0.7152) * green + np.float32(0.0722) * blue
-            gain = gains[np.uint32(cover[row, column] * strength * depth[np.uint32(light * last)])]
+            gain = gains[np.uint32(cover[row, column] * depth[np.uint32(light * last)])]
             red, green, blue = red * gain, green * gain, blue * gain
             if not dark:
                 red, green, blue = one - red, one - green, one - blue
-            noise = grain[row, column]
-            pixels[row, column, 0] = np.uint8(encoded[np.uint32(red * last)] + noise)
-            pixels[row, column, 1] = np.uint8(encoded[np.uint32(green * last)] + noise)
-            pixels[row, column, 2] = np.uint8(encoded[np.uint32(blue * last)] + noise)
+            toned[0, row, column] = encoded[np.uint32(red * last)]
+            toned[1, row, column] = encoded[np.uint32(green * last)]
+            toned[2, row, column] = encoded[np.uint32(blue * last)]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _soften(
+    pixels: NDArray[np.uint8], cover: NDArray[np.float32], toned: NDArray[np.float32], grain: NDArray[np.float32]
+) -> None:
+    """Write what was toned back, softened as far as the veil covers it. grain: what is added before fractions are cut
+    off, 0..1."""
+    rows, columns = cover.shape
+    half, quarter = np.float32(0.5), np.float32(0.25)
+    line = np.zeros(columns, np.float32)
+    for channel in range(3):
+        plane = toned[channel]
+        for row in range(rows):
+            above, below = plane[max(0, row - 1)], plane[min(rows - 1, row + 1)]
+            here = plane[row]
+            for column in range(columns):
+                line[column] = half * here[column] + quarter * (above[column] + below[column])
+            for column in range(columns):
+                left, right = line[max(0, column - 1)], line[min(columns - 1, column + 1)]
+                soft = half * line[column] + quarter * (left + right)
+                value = here[column] + cover[row, column] * (soft - here[column])
+                pixels[row, column, channel] = np.uint8(value + grain[row, column])
