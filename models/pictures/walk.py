@@ -1,7 +1,7 @@
 """Walks: the painter's pictures one after another along a path through its latents, painted as they are asked for.
 
 Latents of a normal distribution lie near a sphere, so a path goes from one to the next along a great circle
-(T. White, "Sampling Generative Networks", 2016): straight lines would cut through the middle, where pictures are pale.
+(T. White, "Sampling Generative Networks", 2016): straight lines would cut through the middle, where all is pale.
 
 Threads: one at a time a Walk. Realtime-safe: no (some 10 ms where a picture is painted).
 """

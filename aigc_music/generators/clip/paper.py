@@ -24,6 +24,7 @@ from .scene import Box, Figure, Stage
 __all__ = ["Area", "Inks", "Paper", "blend", "brush", "curve", "polygon"]
 
 UNITS = 1000.0
+_HD = 1920
 _SEEN = 1.5  # contrast with the ground of all that is drawn in a chord's colour
 _WHEEL: tuple[tuple[int, float], ...] = (
     # fifths above the tonic -> accent, moved in OKLab lightness
@@ -58,14 +59,15 @@ class Area(NamedTuple):
 
 
 class Paper:
-    """longer: pixels on the longer side of a ground; more is crisper and dearer."""
+    """longer: pixels on the longer side of a ground, of frames up to 1920 pixels; of larger ones in proportion. More
+    is crisper and dearer."""
 
     def __init__(self, stage: Stage, longer: int) -> None:
         self.frame = stage.size
         width, height = stage.size
         self.zoom = min(width, height) / UNITS
         self.width, self.height = width / self.zoom, height / self.zoom
-        share = min(1.0, longer / max(width, height))
+        share = min(1.0, longer / min(_HD, max(width, height)))
         self.size = max(2, round(width * share)), max(2, round(height * share))
         self._reserved = stage.reserved
         self.free = self._free()

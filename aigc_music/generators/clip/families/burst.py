@@ -109,9 +109,8 @@ class Burst:
             size = FLOWER * (0.5 + 0.5 * float(lead.velocity[note])) * stands
             opened = 1 - (1 - min(1.0, age / OPENS)) ** 3
             radius = size * (0.30 + 0.70 * opened * (1 - 0.52 * smooth((age - OPENS) / CLOSES)))
-            flower = self._flower(
-                x, y, radius, number, self._turned[number % 64] + 0.02 * age, start, fall(age, 0.35)
-            )
+            turn = float(self._turned[number % 64]) + 0.02 * age
+            flower = self._flower(x, y, radius, number, turn, start, fall(age, 0.35))
             if age < OPENS + 0.3:
                 figures += self.paper.figure(Area(x, y, x, y).inset(-1.1 * radius - 3), flower)
             else:

@@ -127,10 +127,8 @@ def _enlarging(size: int, places: NDArray[np.float64], middle: float, side: floa
     units wide around `middle`, at these places."""
     wanted = np.clip((places - middle) / side + 0.5, 0, 1) * size - 0.5
     away = np.abs(wanted[:, None] - np.arange(-2, size + 2)[None, :])
-    near = np.where(
-        away < 1, 1.5 * away**3 - 2.5 * away**2 + 1, np.clip(-0.5 * away**3 + 2.5 * away**2 - 4 * away + 2, -1, 0)
-    )
-    near = np.where(away < 2, near, 0)
+    far = np.where(away < 2, ((-0.5 * away + 2.5) * away - 4) * away + 2, 0)
+    near = np.where(away < 1, (1.5 * away - 2.5) * away**2 + 1, far)
     inner = near[:, 2:-2].copy()
     inner[:, 0] += near[:, :2].sum(axis=1)  # what lies outside is as the edge
     inner[:, -1] += near[:, -2:].sum(axis=1)
