@@ -62,19 +62,19 @@ class BuiltinVideo:
         self.request = request
         self.stage = self._stage(request)
         self._scene: Scene | None = None
-        self._worded: LyricScene | None = None
+        self.worded: LyricScene | None = None
         self._figures: dict[str, Any] = {}
 
     def stream(self, job: JobContext) -> Iterator[NDArray[np.uint8]]:
         """A small picture (h, w, 3) of every second."""
-        yield from previews(self._drawn(job), self.stage, job)
+        yield from previews(self.drawn(job), self.stage, job)
 
     def generate(self, job: JobContext) -> Film:
         """The whole film."""
         request, began = self.request, time.process_time()
-        scene = self._drawn(job)
+        scene = self.drawn(job)
         film = render(
-            scene, self.stage, job, quality=request.quality, sound=self._soundtrack(job), title=request.title,
+            scene, self.stage, job, quality=request.quality, sound=self.soundtrack(job), title=request.title,
             artist=request.artist, still=self.preset.still,
         )  # fmt: skip
         cpu = time.process_time() - began
@@ -89,7 +89,7 @@ class BuiltinVideo:
     def materials(self) -> list[Material]:
         """The picture model where the family paints, and the faces that words are set in."""
         rows = [Material.of_card(self._painter.card)] if self._painter is not None else []
-        return rows if self._worded is None else [*rows, *self._worded.materials()]
+        return rows if self.worded is None else [*rows, *self.worded.materials()]
 
     def quality(self) -> dict[str, Any]:
         """Measured figures, see README. Empty before `generate`."""
@@ -131,14 +131,14 @@ class BuiltinVideo:
             picture=request.picture, reserved=kept,
         )  # fmt: skip
 
-    def _drawn(self, job: JobContext) -> Scene:
+    def drawn(self, job: JobContext) -> Scene:
         """The scene with all that lies over it, made once."""
         if self._scene is None:
             job.progress(0.0, "setting the scene")
             self._scene = self._ground(job)
             if self.lyrics is not None:
-                self._worded = LyricScene(self._scene, self.lyrics, self.stage, self.request, self.preset.safe)
-                self._scene = self._worded
+                self.worded = LyricScene(self._scene, self.lyrics, self.stage, self.request, self.preset.safe)
+                self._scene = self.worded
             if self.request.label:
                 text = label_text(self.request.language)
                 self._scene = LabelledScene(self._scene, self.stage, text, self.preset.safe)
@@ -148,7 +148,7 @@ class BuiltinVideo:
         """What is seen below words and labels."""
         return make_scene(self.request, self.stage)
 
-    def _soundtrack(self, job: JobContext) -> Sound | None:
+    def soundtrack(self, job: JobContext) -> Sound | None:
         """What is heard, as long as what is seen; None where the preset is silent."""
         if not self.preset.sound:
             return None

@@ -50,7 +50,7 @@ class DiffusionVideo(BuiltinVideo):
 
     def generate(self, job: JobContext) -> Film:
         """The whole film. Painting the pictures is most of it."""
-        self._drawn(_part(job, 0.0, PAINTED))
+        self.drawn(_part(job, 0.0, PAINTED))
         film = super().generate(_part(job, PAINTED, 1.0))
         self._figures |= {"family": "painted", "pictures": len(self._pictures)}
         return film
