@@ -7,9 +7,11 @@ import io
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
+import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,20 +26,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from aigc_music.core.errors import FileError, UsageError
+from aigc_music.core.errors import FileError, ModelError, UsageError
 from aigc_music.core.notes import Note, Score, Track
+from aigc_music.engine import ImageRequest
 from aigc_music.engine.encodings import encoding_of_suffix
+from aigc_music.engine.job import JobContext
+from aigc_music.engine.work import work
 from aigc_music.files import midi, pictures
 from aigc_music.files.c2pa_boxes import store_of, unsigned, with_store
 from aigc_music.files.midi import read_score, score_bytes
-from aigc_music.release import certificate
+from aigc_music.release import certificate, originality
 from aigc_music.release.brief import Brief, Labels
 from aigc_music.release.certificate import Credentials, own_credentials, test_anchors, test_credentials
 from aigc_music.release.credits import credits_of, credits_text
 from aigc_music.release.labels import KEYS, TERMS, aigc_field, field_of, label_file, label_of, merged, source_type
+from aigc_music.release.originality import report, report_text
 from aigc_music.release.sealing import in_form, sealed
 from aigc_music.release.signing import EMBEDDED, Signer, read_signature
 from aigc_music.release.visible import LEAST, labelled_pixels
+from models.pictures.originality import Index as PictureIndex
+from models.pictures.originality import build as build_pictures
+from models.pictures.originality import save as save_pictures
+from models.zoo import cards
 
 from .jack_world import need
 from .release_folder import CONTENTS, piece
@@ -628,3 +638,82 @@ def test_credits_name_people_as_given_and_machines_for_what_they_did(made: dict[
 def test_credits_of_a_release_without_machines() -> None:
     text = credits_text(credits_of(Brief("A", "B"), [{"disclosure": {"lyrics": "none"}}], {}))
     assert "No part" in text
+
+
+# --------------------------------------------------------------------------------------- originality
+
+
+def test_the_index_of_pictures_finds_a_picture_its_mirror_image_and_its_likes(tmp_path: Path) -> None:
+    path = tmp_path / "images_art256.zip"
+    rng = np.random.default_rng(3)
+    coarse = rng.integers(0, 255, (12, 8, 8, 3), dtype=np.uint8)
+    names = [f"landscapes/{number}.jpg" for number in range(12)]
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, pixels in zip(names, coarse, strict=True):
+            blob = io.BytesIO()
+            Image.fromarray(pixels).resize((256, 256), Image.Resampling.BICUBIC).save(blob, "JPEG", quality=95)
+            archive.writestr(f"images/{name}", blob.getvalue())
+        archive.writestr("splits/train.txt", "\n".join(names[:8]))
+        archive.writestr("splits/valid.txt", "\n".join(names[8:]))
+    index = build_pictures(path)
+    assert index.facts["pictures"] == 8 and index.threshold > 4
+    for name, pixels in zip(names[:8], coarse, strict=False):
+        for picture in (pixels, pixels[:, ::-1], 255 - (255 - pixels) // 2):  # itself, mirrored, paler
+            large = np.asarray(Image.fromarray(picture).resize((200, 200), Image.Resampling.BICUBIC))
+            bits, nearest = index.nearest(large)
+            assert nearest == name and bits <= 4
+    save_pictures(index, tmp_path)
+    (tmp_path / "card.json").write_text("{}")
+    assert PictureIndex.load(str(tmp_path)).nearest(large) == (bits, nearest)
+    (tmp_path / "originality.safetensors").write_bytes(b"\0" * 100)
+    other = shutil.copytree(tmp_path, tmp_path / "other")  # an index is read once
+    with pytest.raises(ModelError, match="damaged"):
+        PictureIndex.load(str(other))
+
+
+def test_the_shipped_index_fits_the_shipped_painter() -> None:
+    from models.pictures.sample import Painter
+
+    index = PictureIndex.load()
+    assert index.facts["pictures"] == Painter.load("pictures").card["data"][0]["train_pictures"]
+
+
+def test_a_release_is_told_where_it_is_near_to_what_was_learned_from(tmp_path: Path) -> None:
+    """A tune made by hand, words that stand in an old song, and a cover that uses nothing painted."""
+    score = Score(tracks=[Track("lead", notes=[Note(480 * n, 60 + n % 7, 90, 480) for n in range(16)])])
+    (tmp_path / "song.mid").write_bytes(score_bytes(score))
+    lines = [
+        "oh say can you see by the dawn's early light",
+        "what so proudly we hailed at the twilight's last gleaming",
+    ]
+    sheet = {"language": "en", "lines": [{"text": line} for line in lines]}
+    (tmp_path / "words.json").write_text(json.dumps(sheet))
+    rows = [{"path": "song.mid", "role": "midi"}, {"path": "words.json", "role": "lyrics"},
+            {"path": "cover.jpg", "role": "cover"}]  # fmt: skip
+
+    def by(name: str) -> dict[str, Any]:
+        return {"role": "model", "name": name, "sha256": cards()[name]["sha256"]}
+
+    records = {"song.mid": {"materials": [by("default")]}, "words.json": {"materials": [by("words-en")]},
+               "cover.jpg": {"materials": [{"role": "font", "name": "Inter"}]}}  # fmt: skip
+    found = report(tmp_path, rows, records)
+    assert found["music"]["accused"] is False and found["music"]["limit"] > 10
+    assert found["words"]["accused"] is True and found["words"]["longest_copied"] >= 8
+    assert found["cover"]["painted"] == 0
+    assert report_text(found).count("\n") == len(found["sentences"]) == 3
+    stranger = {"role": "model", "name": "someone/large", "sha256": None}
+    records = {path: {"materials": [stranger], "request": {}} for path in records}
+    found = report(tmp_path, rows, records)
+    assert all(found[name]["accused"] is None for name in ("music", "words", "cover"))
+    assert all("not know" in sentence for sentence in found["sentences"])
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_what_was_painted_for_a_cover_is_seen_by_drawing_it_again(tmp_path: Path) -> None:
+    (tmp_path / "cover").mkdir()
+    request = ImageRequest(kind="picture", picture="city", seed=4)
+    found = work(request, JobContext(4))
+    found.save(tmp_path / "cover/cover.png")
+    record = found.provenance | {"request": found.provenance["request"] | {"song": None}}
+    (painted,) = originality._painted(record, tmp_path)
+    assert (painted == found.picture.pixels).all()

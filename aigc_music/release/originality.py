@@ -150,10 +150,11 @@ def _painted(record: Record, folder: Path) -> list[NDArray[np.uint8]]:
     from aigc_music.engine.job import JobContext
     from aigc_music.generators.cover.builtin import BuiltinCover
 
-    place = next((file.parent for file in folder.rglob(str(record["request"]["song"]["name"]))), folder)
+    song = (record["request"].get("song") or {}).get("name")
+    place = next((file.parent for file in folder.rglob(str(song))), folder)
     request = request_of(record, place)
     assert isinstance(request, ImageRequest)
-    generator = BuiltinCover(replace(request, size=(_DRAWN, _DRAWN)))
+    generator = BuiltinCover(replace(request, size=(_DRAWN, _DRAWN)) if request.kind == "cover" else request)
     seen = _Seen(generator.painter)
     generator.painter = seen  # type: ignore[assignment]
     generator.generate(JobContext(request.seed))

@@ -33,7 +33,7 @@ from models.zoo import find
 from .dataset import PictureSet
 from .distance import hashes, nearest
 
-__all__ = ["BITS", "Index", "build"]
+__all__ = ["BITS", "Index", "build", "save"]
 
 BITS = 63
 SIDE = 64  # pixels; a power of two, so that a hash does not depend on how a picture was scaled to it
