@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..design.colour import distance, hue, luminance, mix
+from ..design.colour import distance, luminance, mix
 from ..design.palettes import Palette
 
 __all__ = ["CONTRAST", "Inks", "inks_of"]
@@ -16,11 +16,11 @@ CONTRAST = 4.5
 """The least between an ink and whatever lies behind it."""
 
 _AIM = 4.9  # what the veil aims at: enlarging, 4:2:0 and the encoder take some of it away
-# luminance of what is sung, not sung yet, and of the next line, on dark and on light grounds
-_DARK = (0.84, 0.56, 0.48)
-_LIGHT = (0.025, 0.075, 0.095)
+# luminance of what is sung (in plain ink, in an accent), not sung yet, and of the next line
+_DARK = (0.88, 0.72, 0.50, 0.44)
+_LIGHT = (0.018, 0.08, 0.095, 0.105)
 _LIGHT_FROM = 0.6  # luminance of a palette's ground from which words are dark
-_LEAST_APART = 0.16  # in OKLab, of sung and unsung
+_LEAST_APART = 0.13  # in OKLab, of sung and unsung
 _STRONG = ("chorus", "refrain", "hook", "post-chorus", "drop")
 
 
@@ -37,8 +37,8 @@ class Inks:
     limit: float
 
     def of_section(self, section: str) -> int:
-        """The ink of what has been sung in a part of the song."""
-        return self.strong if section.startswith(_STRONG) else self.sung
+        """The ink of what has been sung in a part of the song: an accent in choruses, and where no part is known."""
+        return self.strong if not section or section.startswith(_STRONG) else self.sung
 
     def coming(self, away: float) -> int:
         """The ink of a line on its way from the next place (1) to the current one (0), in a few steps."""
@@ -49,21 +49,23 @@ def inks_of(palette: Palette) -> Inks:
     """Inks of a palette."""
     dark = luminance(palette.ground) < _LIGHT_FROM
     far = 0xFFFFFF if dark else 0x000000
-    sung_at, waits_at, next_at = _DARK if dark else _LIGHT
+    sung_at, strong_at, waits_at, next_at = _DARK if dark else _LIGHT
     ink = palette.ink if dark == palette.dark else far
     grey = mix(ink, palette.ground, 0.5)
     waits, following = (_at_luminance(grey, value) for value in (waits_at, next_at))
-    accents = [
-        colour if (luminance(colour) >= sung_at) == dark else _at_luminance(colour, sung_at)
-        for colour in (ink, *palette.accents)
-    ]
-    sung, *accents = accents
-    strong = max(accents, key=lambda colour: hue(colour)[1] + distance(colour, waits))
+    sung = _at_least(ink, sung_at, dark)
+    accents = [_at_least(colour, strong_at, dark) for colour in palette.accents]
+    strong = max(accents, key=lambda colour: distance(colour, waits))
     if distance(strong, waits) < _LEAST_APART:
         strong = sung
     worst = (min if dark else max)(luminance(ink) for ink in (sung, strong, waits, following))
     limit = (worst + 0.05) / _AIM - 0.05 if dark else (worst + 0.05) * _AIM - 0.05
     return Inks(sung, strong, waits, following, dark, limit)
+
+
+def _at_least(colour: int, wanted: float, dark: bool) -> int:
+    """The colour, made lighter for a dark ground (darker for a light one) where it is not enough so."""
+    return colour if (luminance(colour) >= wanted) == dark else _at_luminance(colour, wanted)
 
 
 def _at_luminance(colour: int, wanted: float) -> int:

@@ -27,8 +27,9 @@ __all__ = ["LAYOUTS", "NEXT_SHARE", "Layout", "Room", "Typeset", "reserved", "sh
 
 class Layout(NamedTuple):
     """align: left or centre. anchor: where the current line is held in its room, 0 top .. 1 bottom. room: left, top,
-    right, bottom. size: of type. rows: most of a line in a wide frame, `tall_rows` in others. sees_next: the next
-    line stands below, smaller. chunk_s: words are shown alone, or as many as are sung in this time."""
+    right, bottom; in wide frames, in others it is as wide as they are. size: of type. rows: most of a line in a wide
+    frame, `tall_rows` in others. sees_next: the next line stands below, smaller. chunk_s: words are shown alone, or
+    as many as are sung in this time."""
 
     align: str
     anchor: float
@@ -43,8 +44,8 @@ class Layout(NamedTuple):
 LAYOUTS: dict[str, Layout] = {
     "centre": Layout("centre", 0.5, (0.02, 0.06, 0.98, 0.94), 0.100, 2, 4, True),
     "lower": Layout("centre", 1.0, (0.04, 0.50, 0.96, 1.00), 0.080, 2, 3, True),
-    "corner": Layout("left", 1.0, (0.00, 0.46, 0.80, 1.00), 0.086, 2, 3, True),
-    "stack": Layout("left", 0.45, (0.00, 0.02, 0.84, 0.98), 0.125, 3, 5, True),
+    "corner": Layout("left", 1.0, (0.00, 0.46, 0.74, 1.00), 0.086, 2, 3, True),
+    "stack": Layout("left", 0.45, (0.00, 0.02, 0.62, 0.98), 0.112, 3, 5, True),
     "single": Layout("centre", 0.5, (0.02, 0.05, 0.98, 0.95), 0.200, 2, 3, False, 0.55),
 }
 """By name; which of them is drawn by chance stands in _CHANCES."""
@@ -63,6 +64,7 @@ NEXT_SHARE = 0.56
 _GAP = 0.5  # between the current line and the next, in ems of the current
 _MARGIN = 0.06  # of the shorter side, where a preset asks for less
 _SMALL_SHARE = 0.64  # of what is set beneath a line
+_CARDS = ((1.5, 0.42), (0.5, 0.75))  # size of a title in the size of lines, and the artist's in that
 _LABEL_SHARE = 0.13  # of the shorter side, kept free at the top for a label
 _SHRINKS = (1.0, 0.92, 0.85, 0.78, 0.72, 0.66, 0.6)
 _MOST_FIT = 0.85  # of the lines fit at the size of the song; the rest are set smaller, or cut
@@ -188,7 +190,9 @@ def typeset(
     face = str(rng.choice(list(faces), p=list(faces.values())))
     name = drawn if request.layout is None else choose("layout", request.layout, LAYOUTS)
     row = LAYOUTS[name]
-    room, mirrored = _room(size, safe, row, request.label)
+    room, mirrored = _room(
+        size, safe, row.room if shape == "wide" else (0, row.room[1], 1, row.room[3]), request.label
+    )
     rows = row.rows if shape == "wide" else row.tall_rows
     setter = Setter(book, face)
     phrases = phrases_of(lyrics, start_s, end_s)
@@ -212,8 +216,8 @@ def typeset(
                                    row.align, _SMALL_SHARE))  # fmt: skip
     below = gap + NEXT_SHARE * max((block.height for block in blocks), default=0.0) if row.sees_next else 0.0
     title, caption = (
-        _card(setter, request.title or lyrics.title, request.artist or lyrics.artist, share * most, room, row)
-        for share in (1.5, 0.5)
+        _card(setter, request.title or lyrics.title, request.artist or lyrics.artist, share * most, small, room, row)
+        for share, small in _CARDS
     )
     return Typeset(
         name, row, face, book, room, mirrored, tuple(phrases), tuple(blocks),
@@ -222,15 +226,17 @@ def typeset(
 
 
 def _room(
-    size: tuple[int, int], safe: tuple[float, float, float, float], layout: Layout, label: bool
+    size: tuple[int, int],
+    safe: tuple[float, float, float, float],
+    box: tuple[float, float, float, float],
+    label: bool,
 ) -> tuple[Room, float]:
-    """The room of a layout, and how far it lies to the right when it is mirrored."""
+    """A room from its shares of the safe part, and how far it lies to the right when it is mirrored."""
     width, height = size
     least = _MARGIN * min(size)
     left, top = max(safe[0] * width, least), max(safe[1] * height, least)
     right, bottom = width - max(safe[2] * width, least), height - max(safe[3] * height, least)
     across, down = right - left, bottom - top
-    box = layout.room
     clear = top + _LABEL_SHARE * min(size) * label
     room = Room(left + box[0] * across, max(clear, top + box[1] * down), left + box[2] * across, top + box[3] * down)
     return room, (1 - box[2] - box[0]) * across
@@ -276,13 +282,15 @@ def _chunks(words: Sequence[Word], least_s: float) -> list[tuple[int, int]]:
     return [*chunks, (begin, len(words))]
 
 
-def _card(setter: Setter, title: str, artist: str, size: float, room: Room, layout: Layout) -> Block | None:
+def _card(
+    setter: Setter, title: str, artist: str, size: float, small_share: float, room: Room, layout: Layout
+) -> Block | None:
     """Title with the artist beneath."""
     title_words, artist_words = _plain(title), _plain(artist)
     if not title_words and not artist_words:
         return None
     words, small = (title_words, (artist_words,) * bool(artist_words)) if title_words else (artist_words, ())
-    return setter.block(words, small, size, room.width, 0.9 * room.height, 4, layout.align, 0.42)
+    return setter.block(words, small, size, room.width, 0.9 * room.height, 4, layout.align, small_share)
 
 
 def _plain(text: str) -> tuple[Word, ...]:

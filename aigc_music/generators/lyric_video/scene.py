@@ -119,14 +119,19 @@ class LyricScene:
         self.schedule = schedule_of(self.set.phrases, self.end)
         self.core = self.set.extent
         self._cards = tuple(self._titles())
-        self._dots = {index: self._dots_of(index) for index, turn in enumerate(self.schedule.turns) if turn.fresh}
+        captioned = bool(self._cards) and self._cards[0].block is self.set.caption  # it stands where dots would
+        self._dots = [
+            self._dots_of(index)
+            for index, turn in enumerate(self.schedule.turns)
+            if turn.fresh and not (captioned and index == 0)
+        ]
         self._veils: dict[tuple[int, int], Veil] = {}
 
     def draw(self, time_s: float) -> Layers:
         """The layers at a time in seconds from the beginning of the song."""
         behind = self.behind(time_s)
         words = (Figure(line.box, line.draw) for line in self.lines(time_s))
-        dots = (figure for each in self._dots.values() if (figure := each.figure(time_s)) is not None)
+        dots = (figure for each in self._dots if (figure := each.figure(time_s)) is not None)
         return Layers(behind.ground, (*behind.figures, *words, *dots))
 
     def behind(self, time_s: float) -> Layers:

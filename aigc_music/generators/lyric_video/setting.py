@@ -33,6 +33,7 @@ _SEEN = 8  # cover of 255 from which a pixel counts as ink
 _SEEN_PIXELS = 2
 _CAP, _DROP = 0.74, 0.22  # above and below the baseline, so that rows of the same face stand evenly
 _HANGS = frozenset("，、。；：！？）」』》】")  # half of their width is white
+_NAMES = frozenset(("I", "I'm", "I'll", "I've", "I'd", "I’m", "I’ll", "I’ve", "I’d"))  # capitals that begin no clause
 _PAUSES = frozenset(",;:.!?，、。；：！？…）)」』")
 
 
@@ -330,12 +331,15 @@ def _even(
     words: Sequence[Word], widths: list[float], space: float, count: int, room: float
 ) -> tuple[list[tuple[int, int]], float]:
     """(begin, end) of at most `count` rows whose squared widths sum to the least, and the widest of them. A row that
-    ends at a mark is worth a little, one that ends with a short word costs a little, one that is too wide much."""
+    ends at a mark or before a capital is worth a little, one that ends with a short word costs a little, one that is
+    too wide much."""
     size = len(words)
     gaps = [space * word.spaced for word in words]
     reach = [0.0, *accumulate(width + gap for width, gap in zip(widths, gaps, strict=True))]
     total = max(1e-6, reach[size])
     places = [*(index for index in range(1, size) if may_end(words, index)), size]
+    capitals = [word.text[:1].isupper() for word in words]
+    clauses = sum(capitals) < 0.4 * size  # elsewhere capitals mark nouns, or everything
     best: dict[int, tuple[float, float, list[tuple[int, int]]]] = {0: (0.0, 0.0, [])}
     for _ in range(count):
         following = dict(best)
@@ -348,6 +352,7 @@ def _even(
                 if end < size:
                     last = words[end - 1].text
                     price += 0.02 * (len(last) <= 2 and last.isascii()) - 0.08 * (last[-1] in _PAUSES)
+                    price -= 0.06 * (clauses and capitals[end] and words[end].text not in _NAMES)
                 if end not in following or price < following[end][0]:
                     following[end] = (price, max(longest, width), [*rows, (begin, end)])
         best = following
