@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from aigc_music.core.sounds import Sound
 
-__all__ = ["LEAST_LOUDNESS", "LEAST_PEAK", "decibels", "loudness", "loudness_of", "peak_envelope"]
+__all__ = ["LEAST_LOUDNESS", "LEAST_PEAK", "PIECE", "Tell", "decibels", "loudness", "loudness_of", "peak_envelope"]
 
 LEAST_LOUDNESS = -70.0
 """LUFS of silence, and of all that lies below."""
@@ -36,27 +36,39 @@ _SHELF_BEND = 0.4996667741545416  # the exponent that gives the shelf its slope
 _PHASES = 8
 _TAPS = 32  # of each phase's filter
 _KAISER = 7.0
-_PIECE = 1 << 15  # frames looked at between two calls of `tell`
+PIECE = 1 << 17  # frames looked at between two calls of `tell`: 3 s of sound, some hundredths of a second of work
+
+Tell = Callable[[float], None]
 
 
-def loudness(sound: Sound) -> tuple[float, float]:
+def _ignore(done: float) -> None:
+    pass
+
+
+def loudness(sound: Sound, tell: Tell = _ignore) -> tuple[float, float]:
     """(integrated loudness in LUFS, -70 and up; true peak in dBTP, -120 and up) of a sound.
 
-    One shorter than 0.4 s counts as one block.
+    One shorter than 0.4 s counts as one block. tell: is told how much is done, 0..1, every PIECE frames or sooner.
     """
-    peak = float(peak_envelope(sound.frames, sound.rate).max(initial=0.0))
-    return loudness_of(sound.frames, sound.rate), max(LEAST_PEAK, decibels(peak))
+    peaks = peak_envelope(sound.frames, sound.rate, lambda done: tell(0.8 * done))
+    integrated = loudness_of(sound.frames, sound.rate, lambda done: tell(0.8 + 0.2 * done))
+    return integrated, max(LEAST_PEAK, decibels(float(peaks.max(initial=0.0))))
 
 
-def loudness_of(frames: NDArray[np.float32], rate: int) -> float:
-    """Integrated loudness in LUFS of (n, channels)."""
+def loudness_of(frames: NDArray[np.float32], rate: int, tell: Tell = _ignore) -> float:
+    """Integrated loudness in LUFS of (n, channels). tell: as in `loudness`."""
     step = round(rate / 10)
-    whole = np.ascontiguousarray(frames)
-    if len(frames) >= 4 * step:
-        powers = _powers(whole, _coefficients(rate), step)
-        blocks = (powers[:-3] + powers[1:-2] + powers[2:-1] + powers[3:]) / (4 * step)
-    else:
-        blocks = _powers(whole, _coefficients(rate), max(1, len(frames))) / max(1, len(frames))
+    if len(frames) < 4 * step:
+        step = max(1, len(frames))
+    coefficients, count = _coefficients(rate), len(frames) // step
+    powers, memory = np.zeros(count), np.zeros((frames.shape[1], 6))
+    pieces = max(1, PIECE // step)
+    for first in range(0, count, pieces):
+        last = min(count, first + pieces)
+        piece = np.ascontiguousarray(frames[first * step : last * step])
+        _add_powers(piece, coefficients, memory, powers[first:last])
+        tell(last / count)
+    blocks = powers / step if count < 4 else (powers[:-3] + powers[1:-2] + powers[2:-1] + powers[3:]) / (4 * step)
     loud = blocks[blocks > _power(LEAST_LOUDNESS)]
     if not len(loud):
         return LEAST_LOUDNESS
@@ -64,22 +76,19 @@ def loudness_of(frames: NDArray[np.float32], rate: int) -> float:
     return _OFFSET + decibels(math.sqrt(float(loud[loud > _power(gate)].mean())))
 
 
-def peak_envelope(
-    frames: NDArray[np.float32], rate: int, tell: Callable[[float], None] | None = None
-) -> NDArray[np.float64]:
+def peak_envelope(frames: NDArray[np.float32], rate: int, tell: Tell = _ignore) -> NDArray[np.float64]:
     """(n,): per frame the largest size that the sound has from it up to the next frame, in any channel, linear.
 
-    tell: is told how much is done, 0..1, every 32,768 frames.
+    tell: as in `loudness`.
     """
     found = np.zeros(len(frames))
-    taps = _interpolation() if rate < 96_000 else _interpolation()[::2] if rate < 192_000 else _interpolation()[::4]
+    taps = _interpolation()[:: 1 if rate < 96_000 else 2 if rate < 192_000 else 4]
     edge = np.zeros((_TAPS // 2, frames.shape[1]), np.float32)
     padded = np.concatenate((edge, frames, edge)).T
-    for start in range(0, len(frames), _PIECE):
-        end = min(len(frames), start + _PIECE)
+    for start in range(0, len(frames), PIECE):
+        end = min(len(frames), start + PIECE)
         _peaks(np.ascontiguousarray(padded[:, start : end + _TAPS]), taps, found[start:end])
-        if tell is not None:
-            tell(end / len(frames))
+        tell(end / len(frames))
     return found
 
 
@@ -123,15 +132,20 @@ def _interpolation() -> NDArray[np.float64]:
 
 
 @njit(cache=True, nogil=True)
-def _powers(frames: NDArray[np.float32], coefficients: NDArray[np.float64], step: int) -> NDArray[np.float64]:
-    """(n // step,): per stretch of `step` frames the sum over frames and channels of the filtered sound, squared."""
-    count = len(frames) // step
-    powers = np.zeros(count)
+def _add_powers(
+    frames: NDArray[np.float32],
+    coefficients: NDArray[np.float64],
+    memory: NDArray[np.float64],
+    powers: NDArray[np.float64],
+) -> None:
+    """Add to `powers`, which share the frames evenly, the sums over their frames and all channels of the filtered
+    sound, squared. memory: (channels, 6), what the filters keep from one piece to the next."""
+    step = len(frames) // len(powers)
     b0, b1, b2, a1, a2 = coefficients[0]
     d0, d1, d2, c1, c2 = coefficients[1]
     for channel in range(frames.shape[1]):
-        x1 = x2 = y1 = y2 = z1 = z2 = 0.0
-        for stretch in range(count):
+        x1, x2, y1, y2, z1, z2 = memory[channel]
+        for stretch in range(len(powers)):
             total = 0.0
             for n in range(stretch * step, (stretch + 1) * step):
                 x = float(frames[n, channel])
@@ -140,7 +154,7 @@ def _powers(frames: NDArray[np.float32], coefficients: NDArray[np.float64], step
                 x2, x1, y2, y1, z2, z1 = x1, x, y1, y, z1, z
                 total += z * z
             powers[stretch] += total
-    return powers
+        memory[channel] = np.array([x1, x2, y1, y2, z1, z2])
 
 
 @njit(cache=True, nogil=True)

@@ -63,8 +63,8 @@ class AudioGenerator:
         self._figures = {}
         frames = np.concatenate(list(self.stream(job)))
         sound = Sound(np.ascontiguousarray(frames), self.request.rate, self._title(), self.request.artist)
-        job.progress(0.95, "measuring")
-        self._figures |= figures_of(sound) | {"rank": 0.0}
+        measured = figures_of(sound, lambda done: job.progress(0.85 + 0.15 * done, "measuring"))
+        self._figures |= measured | {"rank": 0.0}
         if self.request.kind == "master":
             away = round(self._figures["loudness_lufs"] - self.request.loudness, 2)
             self._figures |= {"off_target_lu": away, "rank": abs(away)}
@@ -92,19 +92,19 @@ class AudioGenerator:
         return f"{title} ({track})" if title else track
 
     def _mix(self, job: JobContext) -> Iterator[NDArray[np.float32]]:
-        for stretch in self._rendered(job, 0.0, 0.9):
+        for stretch in self._rendered(job, 0.0, 0.85):
             self._note_limit(stretch)
             yield stretch.heard
 
     def _stem(self, job: JobContext) -> Iterator[NDArray[np.float32]]:
         """The track's own sound under the gain that the mix has there, so the mix is rendered first."""
         gains = []
-        for stretch in self._rendered(job, 0.0, 0.45):
+        for stretch in self._rendered(job, 0.0, 0.42):
             self._note_limit(stretch)
             gains.append(stretch.gain)
         gain = np.concatenate(gains).astype(np.float32)[:, None]
         done = 0
-        for stretch in self._rendered(job, 0.45, 0.9, [int(self.track or 0)], len(gain)):
+        for stretch in self._rendered(job, 0.42, 0.85, [int(self.track or 0)], len(gain)):
             yield stretch.dry * gain[done : done + len(stretch.dry)]
             done += len(stretch.dry)
 
@@ -115,7 +115,7 @@ class AudioGenerator:
             self.request.rate,
             self.request.loudness,
             self.request.peak,
-            lambda done: job.progress(0.4 + 0.5 * done, "mastering"),
+            lambda done: job.progress(0.4 + 0.45 * done, "mastering"),
         )
         self._figures |= {
             "gain_db": round(made.gain_db, 2),
