@@ -110,10 +110,10 @@ def credits_text(document: dict[str, Any]) -> str:
         lines += ["", "Models, and what they learned from"]
         for model in document["models"]:
             lines.append(f"  {model['name']} ({model['licence'] or 'no licence stated'})")
-            lines += [f"    {row['credit'] or row['set']} ({row['licence']})" for row in model["data"]]
+            lines += [f"    {_set(row)}" for row in model["data"]]
     if any(row["must_be_named"] for row in named):
         lines += ["", "With thanks, as their licences ask"]
-        lines += [f"  {text}" for text in dict.fromkeys(_thanks(row) for row in named if row["must_be_named"])]
+        lines += [f"  {text}" for text in dict.fromkeys(_set(row) for row in named if row["must_be_named"])]
     if document["fonts"]:
         lines += ["", "Type"]
         lines += [
@@ -125,8 +125,11 @@ def credits_text(document: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _thanks(row: dict[str, Any]) -> str:
-    return f"{row['credit'] or row['set']}, {row['licence']}"
+def _set(row: dict[str, Any]) -> str:
+    """A data set and its licence, as they want to be named."""
+    if row["licence"] == "own":
+        return "written for this program"
+    return f"{row['credit'] or row['set']}: {row['licence']}"
 
 
 def _listed(parts: list[str]) -> str:
