@@ -388,6 +388,28 @@ HEADS = [
 ]
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_signature_of_many_parents_goes_into_several_pieces(
+    suffix: str, tmp_path: Path, made: dict[str, Any]
+) -> None:
+    parents = []
+    for number in range(20):
+        file = written(tmp_path, made["cover/cover.jpg"])
+        Signer_open().sign(file, title=f"parent {number}", disclosure={"artwork": "generated"})
+        parents.append(file.rename(tmp_path / f"{number}.jpg"))
+    file = tmp_path / f"child{suffix}"
+    Image.new("RGB", (8, 8)).save(file)
+    plain = file.read_bytes()
+    Signer_open().sign(file, title="child", disclosure={"artwork": "assisted"}, parents=parents)
+    signed = file.read_bytes()
+    assert len(store_of(signed) or b"") > 1 << 16
+    assert unsigned(signed) == plain
+    found = read_signature(file)
+    assert found is not None and found.holds and len(found.ingredients) == 20
+    Signer_open().sign(file, title="child", disclosure={"artwork": "assisted"}, parents=parents)
+    assert file.read_bytes() == signed
+
+
 @given(st.binary(max_size=200), st.sampled_from(HEADS))
 def test_bytes_that_are_not_signed_stay_as_they_are(data: bytes, head: bytes) -> None:
     if store_of(head + data) is None:
