@@ -103,7 +103,7 @@ def film_bytes(path: Path, size: tuple[int, int], seconds: float = 1.0) -> None:
 
 
 ROLES = {
-    "music/song.mid": "midi", "music/master.wav": "master", "music/stems/01 melody.wav": "stem",
+    "music/song.mid": "midi", "music/master.wav": "master", "music/stems/01-lead & voice.wav": "stem",
     "words/words.ttml": "timed_lyrics", "cover/cover.jpg": "cover", "video/lyric-video.mp4": "lyric_video",
     "video/canvas.mp4": "canvas",
 }  # fmt: skip
@@ -118,7 +118,7 @@ def released(folder: Path, lyrics: TimedLyrics | None = None) -> dict[str, Any]:
     write_score(tune(), folder / "music/song.mid")
     tone = 0.1 * np.sin(np.arange(48_000 * 8) * 0.05, dtype=np.float32)
     write_wav(folder / "music/master.wav", np.stack([tone, tone], 1), 48_000)
-    (folder / "music/stems/01 melody.wav").write_bytes((folder / "music/master.wav").read_bytes())
+    (folder / "music/stems/01-lead & voice.wav").write_bytes((folder / "music/master.wav").read_bytes())
     write_lyrics(lyrics or sung(), folder / "words/words.ttml")
     (folder / "cover/cover.jpg").write_bytes(picture_bytes(picture(640), ".jpg"))
     film_bytes(folder / "video/lyric-video.mp4", (320, 180))

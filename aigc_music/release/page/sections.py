@@ -39,9 +39,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 PAPERS = ("provenance", "signature")
 """Roles of files that speak of other files."""
-LOOPS: dict[str, str] = {
-    "canvas": "Canvas, the loop beside the song", "social": "Social cut", "motion": "Moving cover",
-}  # fmt: skip
+SHORT: tuple[str, ...] = ("canvas", "social", "motion")
+"""Roles of films that are shorter than the song; all but the social cut are silent loops."""
 DISCLOSED: dict[str, str] = {
     # role of a disclosure -> of what it speaks
     "composition": "The music", "lyrics": "The words", "vocals": "The voice", "instruments": "The sound",
@@ -190,14 +189,21 @@ def _line(line: Line) -> Element:
     return el("p", {"dir": "auto", "class": "behind" if line.background else None}, parts)
 
 
-def lyric_video(shown: Shown) -> Element | None:
-    rows = shown.of("lyric_video")
+def film(shown: Shown) -> Element | None:
+    """The films of the whole song: with its words, or of an instrumental."""
+    rows = shown.of("lyric_video") or [row for row in shown.of("social") if _is_whole(row)]
     if not rows:
         return None
-    return section("Lyric video", "film", [_film(shown, row) for row in rows], screen=True)
+    name = KINDS["lyric_video"] if rows[0]["role"] == "lyric_video" else "Film"
+    return section(name, "film", [_film(shown, name, row) for row in rows], screen=True)
 
 
-def _film(shown: Shown, row: Row) -> Element:
+def _is_whole(row: Row) -> bool:
+    """Whether a film is that of a whole instrumental."""
+    return str(row["path"]).startswith("video/visual")
+
+
+def _film(shown: Shown, name: str, row: Row) -> Element:
     track = None
     if (
         shown.lyrics is not None
@@ -206,49 +212,53 @@ def _film(shown: Shown, row: Row) -> Element:
         track = el("track", {"kind": "captions", "src": f"data:text/vtt;base64,{data}", "label": "Words",
                              "srclang": _language(shown) or "en"})  # fmt: skip
     return el("video", {"class": "main", "controls": "", "preload": "metadata", "playsinline": "",
-                        "aria-label": f"Lyric video of {shown.brief.title}"}, _sources([row]), track)  # fmt: skip
+                        "aria-label": f"{name} of {shown.brief.title}"}, _sources([row]), track)  # fmt: skip
 
 
-def loops(shown: Shown) -> Element | None:
-    rows = [row for row in shown.of(*LOOPS) if row["mime"].startswith("video/")]
+def short_films(shown: Shown) -> Element | None:
+    rows = [row for row in shown.of(*SHORT) if row["mime"].startswith("video/") and not _is_whole(row)]
     if not rows:
         return None
-    return section("Loops", "loops", el("div", {"class": "films"}, [_loop(shown, row) for row in rows]), screen=True)
+    films = el("div", {"class": "films"}, [_short_film(shown, row) for row in rows])
+    return section("Short films", "short", films, screen=True)
 
 
-def _loop(shown: Shown, row: Row) -> Element:
-    silent = row["role"] != "social"
+def _short_film(shown: Shown, row: Row) -> Element:
+    silent = "" if row["role"] != "social" else None
+    name = KINDS[row["role"]]
+    if row["role"] == "motion":  # there are two, of other shapes
+        name += f", {_plain_name(row).split()[-1]}"
     attributes = {
-        "controls": "", "preload": "metadata", "playsinline": "", "aria-label": LOOPS[row["role"]],
-        "muted": "" if silent else None, "loop": "" if silent else None, "data-loop": "" if silent else None,
-        "poster": _still(shown, row),
+        "controls": "", "preload": "metadata", "playsinline": "", "aria-label": name,
+        "muted": silent, "loop": silent, "data-loop": silent, "poster": _still(shown, row),
     }  # fmt: skip
-    return el("figure", None, el("video", attributes, _sources([row])), el("figcaption", None, LOOPS[row["role"]]))
+    return el("figure", None, el("video", attributes, _sources([row])), el("figcaption", None, name))
 
 
 def _still(shown: Shown, row: Row) -> str | None:
     """The picture that belongs to a film, where there is one of its name."""
     stem = row["path"].rpartition(".")[0]
-    found = next((other for other in shown.rows if other["mime"] in ("image/jpeg", "image/png")
-                  and other["path"].rpartition(".")[0] == stem), None)  # fmt: skip
-    return link(found["path"]) if found else None
+    stills = [f"{stem}{suffix}" for suffix in (".still.jpg", ".jpg", ".png")]
+    return next((link(other["path"]) for other in shown.rows if other["path"] in stills), None)
 
 
 def stems(shown: Shown) -> Element | None:
     rows = [row for row in shown.of("stem") if row["mime"].startswith("audio/")]
     if not rows:
         return None
-    players = [
-        el("li", None, el("h3", None, _stem_name(row)),
-           el("audio", {"controls": "", "preload": "none", "aria-label": f"Listen to {_stem_name(row)}"},
-              _sources([row])))
-        for row in rows
-    ]  # fmt: skip
-    return section("Stems", "stems", el("ul", {"class": "stems"}, players), screen=True)
+    return section("Stems", "stems", el("ul", {"class": "stems"}, [_stem(row) for row in rows]), screen=True)
 
 
-def _stem_name(row: Row) -> str:
-    return row["path"].rpartition("/")[2].rpartition(".")[0].replace("_", " ").replace("-", " ").capitalize()
+def _stem(row: Row) -> Element:
+    name = _plain_name(row)
+    player = {"controls": "", "preload": "none", "aria-label": f"Listen to {name}"}
+    return el("li", None, el("h3", None, name), el("audio", player, _sources([row])))
+
+
+def _plain_name(row: Row) -> str:
+    """A file's name for people: without folder, suffix and number."""
+    name = row["path"].rpartition("/")[2].rpartition(".")[0]
+    return re.sub(r"[_-]+", " ", re.sub(r"^\d+[_-]", "", name)).capitalize()
 
 
 def downloads(shown: Shown) -> Element | None:
@@ -312,6 +322,7 @@ def made(shown: Shown) -> Element | None:
         _terms(roles),
         _models(paper.get("models", [])),
         _type(paper.get("fonts", [])),
+        _originality(shown.papers.get("originality", {}).get("sentences", [])),
         el("p", {"class": "quiet"}, f"Seed {shown.brief.seed}. The same brief and seed give the same files."),
     )  # fmt: skip
 
@@ -338,6 +349,13 @@ def _type(fonts: list[dict[str, Any]]) -> Element | None:
         return None
     names = ", ".join(f"{row['name']} ({row['licence'] or 'of the system'})" for row in fonts)
     return el("p", None, f"Set in {names}.")
+
+
+def _originality(sentences: list[str]) -> list[Element]:
+    if not sentences:
+        return []
+    return [el("h3", None, "How near it is to what the models learned from"),
+            el("ul", None, [el("li", None, text) for text in sentences])]  # fmt: skip
 
 
 def signatures(shown: Shown) -> Element | None:
@@ -385,5 +403,5 @@ def _bytes(size: int | None) -> str:
     return f"{size} bytes"
 
 
-SECTIONS = (tracks, form, words, lyric_video, loops, stems, downloads, credits, made, signatures)
+SECTIONS = (tracks, form, words, film, short_films, stems, downloads, credits, made, signatures)
 """From the top of the page to its end."""
