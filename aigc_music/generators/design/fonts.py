@@ -243,6 +243,13 @@ class FontBook:
         if missing:
             raise UsageError(missing_message(missing))
 
+    def sets(self, text: str, face: str) -> bool:
+        """Whether one of FACES has all of a text but its emoji, so that no second face is needed."""
+        families = self.families(text, face)
+        return all(
+            sticks(letter) or self._has(face, letter) or self.coloured(letter, families) for letter in set(text)
+        )
+
     def coloured(self, letter: str, families: tuple[str, ...]) -> bool:
         """Whether the first of these faces that has the letter draws it in colours of its own, as emoji are."""
         face = next((self._named[name] for name in families if self._has(name, letter)), None)

@@ -65,7 +65,7 @@ _GAP = 0.5  # between the current line and the next, in ems of the current
 _MARGIN = 0.06  # of the shorter side, where a preset asks for less
 _SMALL_SHARE = 0.64  # of what is set beneath a line
 _CARDS = ((1.5, 0.42), (0.5, 0.75))  # size of a title in the size of lines, and the artist's in that
-_LABEL_SHARE = 0.13  # of the shorter side, kept free at the top for a label
+_LABEL_SHARE = 0.16  # of the shorter side, kept free at the top for a label
 _SHRINKS = (1.0, 0.92, 0.85, 0.78, 0.72, 0.66, 0.6)
 _MOST_FIT = 0.85  # of the lines fit at the size of the song; the rest are set smaller, or cut
 _LEAST = 0.72  # of that size: below it a line is cut
@@ -183,11 +183,14 @@ def typeset(
 ) -> Typeset:  # fmt: skip
     """Set all words. Arguments and errors as for LyricScene. start_s, end_s: what is heard of the song."""
     book = FontBook(request.language or lyrics.language, request.font)
-    book.refuse_missing(request, lyrics.title + lyrics.artist + "".join(line.text for line in lyrics))
+    words = lyrics.title + lyrics.artist + "".join(line.text for line in lyrics)
+    book.refuse_missing(request, words)
     shape, rng = shape_of(size), stream(request.seed, "lyric_video.layout")
     chances, faces = _CHANCES[shape], _FACES
     drawn = str(rng.choice(list(chances), p=list(chances.values())))
     face = str(rng.choice(list(faces), p=list(faces.values())))
+    if not book.sets(words, face):
+        face = "grotesque"  # the one that goes with the bold faces that other scripts are set in
     name = drawn if request.layout is None else choose("layout", request.layout, LAYOUTS)
     row = LAYOUTS[name]
     room, mirrored = _room(
