@@ -71,31 +71,75 @@ def smooth_steps(plane, reach, most, across, sums):
 
 
 @njit(cache=True, nogil=True)
-def enlarge(small, across, across_weights, down, down_weights, threshold, low, high, wide, plane):
-    """(h, w) -> (H, W) bytes in low..high, each from four columns of four rows. across: (W,) the first of the four
-    columns, down: (H,) the first of the four rows, never falling; weights (4, W) and (4, H). threshold: (n, W), what
-    is added before the fraction is cut off, repeated downwards: one half rounds. wide: (4, W), memory for the rows
-    that are needed next. plane may be wider than W."""
-    columns, done = len(across), -1
-    for row in range(len(down)):
-        at = down[row]
+def enlarge(small, across, down, threshold, low, high, memory, plane):
+    """(h, w) -> (H, W) bytes in low..high, each from four columns of four rows.
+
+    across, down: the first of the four, never falling, and their weights (4, W) and (4, H); `across` also says how
+    many columns come of one, in which of them that holds (see `compositor.Taps`). threshold: (n, W), what is added
+    before the fraction is cut off, repeated downwards: one half rounds. memory: (8, W), four for the rows that are
+    needed next. plane may be wider than W.
+    """
+    done = -1
+    for row in range(len(down.first)):
+        at = down.first[row]
         for need in range(max(done + 1, at), at + 4):
-            _enlarge_row(small[need], across, across_weights, wide[need & 3])
+            _enlarge_row(small[need], across, memory[4:], memory[need & 3])
         done = at + 3
         _mix_rows(
-            wide[at & 3], wide[at + 1 & 3], wide[at + 2 & 3], wide[at + 3 & 3], down_weights[:, row],
-            threshold[row % len(threshold)], low, high, plane[row, :columns],
+            memory[at & 3], memory[at + 1 & 3], memory[at + 2 & 3], memory[at + 3 & 3], down.weights[:, row],
+            threshold[row % len(threshold)], low, high, plane[row, : memory.shape[1]],
         )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def _enlarge_row(line, first, weights, out):
-    for column in range(len(out)):
+def _enlarge_row(line, across, parts, out):
+    """Where a whole number of columns comes of one, all that lie alike between two are filtered at once: that is five
+    times as fast."""
+    each, begin, end = across.each, across.begin, across.end
+    _gather_columns(line, across.first, across.weights, 0, each * begin, out)
+    _gather_columns(line, across.first, across.weights, each * end, len(out), out)
+    for number in range(each):
+        column = each * begin + number
+        part = out[begin:end] if each == 1 else parts[number, : end - begin]
+        _filter(line[across.first[column] :], across.weights[:, column], part)
+    if each == 2:
+        _weave_two(parts[0], parts[1], out[2 * begin : 2 * end])
+    elif each == 4:
+        _weave_four(parts[0], parts[1], parts[2], parts[3], out[4 * begin : 4 * end])
+
+
+@njit(cache=True, nogil=True)
+def _gather_columns(line, first, weights, begin, end, out):
+    for column in range(begin, end):
         at = U(first[column])  # unsigned: no look whether it counts from the end
         out[column] = (
             line[at] * weights[0, column] + line[at + U(1)] * weights[1, column]
             + line[at + U(2)] * weights[2, column] + line[at + U(3)] * weights[3, column]
         )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _filter(line, weights, out):
+    second, third, fourth = line[1:], line[2:], line[3:]
+    a, b, c, d = weights[0], weights[1], weights[2], weights[3]
+    for at in range(len(out)):
+        out[at] = line[at] * a + second[at] * b + third[at] * c + fourth[at] * d
+
+
+@njit(cache=True, nogil=True)
+def _weave_two(first, second, out):
+    for at in range(len(out) // 2):
+        out[2 * at] = first[at]
+        out[2 * at + 1] = second[at]
+
+
+@njit(cache=True, nogil=True)
+def _weave_four(first, second, third, fourth, out):
+    for at in range(len(out) // 4):
+        out[4 * at] = first[at]
+        out[4 * at + 1] = second[at]
+        out[4 * at + 2] = third[at]
+        out[4 * at + 3] = fourth[at]
 
 
 @njit(cache=True, nogil=True)

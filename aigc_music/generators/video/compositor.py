@@ -12,6 +12,7 @@ Threads: one a compositor. Realtime-safe: no.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -30,6 +31,7 @@ GRAIN = 0.85
 """Deviation of the grain, in levels of Y."""
 
 _REACH, _MOST = 8, 0.5  # how steps of a ground are smoothed: its pixels, levels
+_EDGE = 4  # samples of a ground near its edges, which are repeated there
 _PATTERN = 128  # rows after which the grain repeats
 _RANGES = ((16, 235), (16, 240), (16, 240))  # of Y, U and V, BT.709-6 section 4
 
@@ -106,7 +108,7 @@ class _Enlarging:
         self._ways = (luma, chroma, chroma)
         self._small = [np.zeros(shape, np.float32) for _ in range(3)]
         self._means, self._sums = np.zeros(shape, np.float32), np.zeros(shape[1], np.float32)
-        self._wide = [np.zeros((4, columns), np.float32) for columns in (width, width // 2, width // 2)]
+        self._memory = [np.zeros((8, columns), np.float32) for columns in (width, width // 2, width // 2)]
 
     def into(
         self, ground: NDArray[np.uint8], planes: list[NDArray[np.uint8]], rounding: tuple[NDArray[np.float32], ...]
@@ -118,13 +120,27 @@ class _Enlarging:
             across, down = self._ways[index]
             low, high = _RANGES[index]
             blend.enlarge(
-                self._small[index], *across, *down, rounding[index], F(low), F(high + 0.5), self._wide[index], plane
+                self._small[index], across, down, rounding[index], F(low), F(high + 0.5), self._memory[index], plane
             )
 
 
-def _taps(small: int, large: int, begin: float, step: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """For each of `large` samples, the first of the four of `small` that it is made of, and their weights (4, large):
-    the cubic of Catmull and Rom, edges repeated. Samples lie at begin, begin + step ... of `large * step` pixels."""
+class Taps(NamedTuple):
+    """Which of some samples each of W others is made of.
+
+    first: (W,) the first of four. weights: (4, W). each, begin, end: the samples begin..end, without the last, give
+    `each` others, with the same weights for all; 0 where there is no such rule.
+    """
+
+    first: NDArray[np.int64]
+    weights: NDArray[np.float32]
+    each: int
+    begin: int
+    end: int
+
+
+def _taps(small: int, large: int, begin: float, step: int) -> Taps:
+    """`large` samples from `small`, at begin, begin + step ... of `large * step` pixels that `small` covers, by the
+    cubic of Catmull and Rom; edges are repeated."""
     places = (begin + step * np.arange(large)) * small / (large * step) - 0.5
     base = np.floor(places).astype(np.int64)
     x = places - base
@@ -133,15 +149,17 @@ def _taps(small: int, large: int, begin: float, step: int) -> tuple[NDArray[np.i
     weights = np.zeros((4, large))
     for tap, weight in enumerate(cubic):
         np.add.at(weights, (np.clip(base - 1 + tap, 0, small - 1) - first, np.arange(large)), weight / 2)
-    return first, weights.astype(np.float32)
+    regular = large % small == 0 and large // small in (1, 2, 4) and small > 2 * _EDGE
+    rule = (large // small, _EDGE, small - _EDGE) if regular else (0, 0, 0)
+    return Taps(first, weights.astype(np.float32), *rule)
 
 
 def _matrix(small: int, large: int, begin: float, step: int) -> NDArray[np.float64]:
     """`_taps` as a matrix (large, small)."""
-    first, weights = _taps(small, large, begin, step)
+    taps = _taps(small, large, begin, step)
     whole = np.zeros((large, small))
     for tap in range(4):
-        whole[np.arange(large), first + tap] += weights[tap]
+        whole[np.arange(large), taps.first + tap] += taps.weights[tap]
     return whole
 
 
