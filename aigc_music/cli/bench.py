@@ -18,6 +18,7 @@ Examples:
   aigc-music bench start
   aigc-music bench batch
   aigc-music bench jobs
+  aigc-music bench video --moviepy moviepy-venv/bin/python
 
 Figures depend on what else runs: every table says the load, and peers take the same weather. Compare ratios, not ms.
 """
@@ -48,6 +49,21 @@ time that reading the weights of a step takes at the speed at which the device c
 pip install 'aigc-music[train]'.
 """
 
+VIDEO_EPILOG = """\b
+MoviePy wants an older Pillow than ours, so it lives in an environment of its own. To make one (any folder):
+  python3 -m venv moviepy-venv
+  moviepy-venv/bin/pip install moviepy==2.2.1
+  aigc-music bench video --moviepy moviepy-venv/bin/python
+
+\b
+Examples:
+  aigc-music bench video
+  aigc-music bench video --frames 150 --family strings --json
+
+p50, p99 and min are ms from frame to frame, CPU is that of all threads and processes of a frame. Judged is CPU: it
+hardly depends on what else runs.
+"""
+
 Rows = dict[str, dict[str, Any]]
 
 
@@ -62,6 +78,7 @@ class Bar(NamedTuple):
     realtime: bool | None = None  # judged only when the row ran with (True) or without (False) realtime priority
     workers: int | None = None  # judged only when the row ran with so many worker processes
     unit: str = " ms"
+    only_cpu: bool = False  # 'times' by CPU time alone
 
 
 BARS: dict[str, tuple[Bar, ...]] = {
@@ -83,12 +100,17 @@ BARS: dict[str, tuple[Bar, ...]] = {
     ),
     "batch": (Bar("aigc-music", "notes_per_s", 5000.0, least=True, workers=2, unit=""),),
     "jobs": (Bar("live beside our jobs", "late", 0.0, unit=" notes"),),
+    "video": (
+        Bar("aigc-music", "cpu", 50.0),
+        Bar("aigc-music", "times_x264", 2.0, unit=""),
+        Bar("aigc-music", "times", 2.5, least=True, against="moviepy", only_cpu=True),
+    ),
 }
 """The bars of this project, in ms; `times` is a ratio."""
 
 YARDSTICK = {
     "decode": "aigc-music", "jitter": "aigc-music", "synth": "aigc-music", "start": "python -c pass",
-    "batch": "aigc-music", "jobs": "live alone",
+    "batch": "aigc-music", "jobs": "live alone", "video": "aigc-music",
 }  # fmt: skip
 """The row that the column 'times' divides by."""
 
@@ -193,6 +215,21 @@ def jobs(seconds: int, count: int | None, as_json: bool) -> None:
     show("jobs", "Lateness of live notes beside offline jobs", rows, {}, load, as_json)
 
 
+@command.command("video", epilog=VIDEO_EPILOG)
+@click.option("--frames", type=int, default=60, show_default=True, help="Of the film, 10..600.")
+@click.option("--family", default="flow", show_default=True, help="Visual family of the pictures.")
+@click.option("--moviepy", metavar="PYTHON", help="Python that has MoviePy. Default: AIGC_MUSIC_MOVIEPY.")
+@_json
+def video(frames: int, family: str, moviepy: str | None, as_json: bool) -> None:
+    """CPU time of a frame of a 1080p lyric video, beside x264 alone on the same frames and MoviePy."""
+    from aigc_music.cli.bench_video import measure
+
+    load = load_average()
+    with _doing(as_json) as report:
+        rows, skipped = measure(frames, family, moviepy, report)
+    show("video", "A frame of a lyric video, 1920 x 1080, x264 veryfast", rows, skipped, load, as_json)
+
+
 # -- judging and showing -----------------------------------------------------------------------------------
 
 
@@ -217,7 +254,8 @@ def judge(table: str, rows: Rows, load: float, cores: int) -> None:
             if bar.against not in rows:
                 continue
             peer = rows[bar.against]
-            measured = round(min(peer[figure] / max(row[figure], 1e-9) for figure in ("p50", "cpu")), 1)
+            figures = ("cpu",) if bar.only_cpu else ("p50", "cpu")
+            measured = round(min(peer[figure] / max(row[figure], 1e-9) for figure in figures), 1)
             asked = f">= {bar.limit:g} x faster than {bar.against}"
         else:
             measured = row[bar.figure]

@@ -3,13 +3,14 @@
     python bench_moviepy.py PICTURES WIDTH HEIGHT FPS FONT WORDS NEXT OUT
 
 PICTURES: small pictures of the film's ratio (n, h, w, 3) as .npy, one a frame, which are enlarged. WORDS, NEXT: two
-lines that stand over them. One line of JSON on stdout: {"version", "ms": time of each frame, "cpu_ms": of a frame, the
-encoder's process counted}.
+lines that stand over them. One line of JSON on stdout: {"version", "ms": time of each frame, "cpu_ms": of a frame,
+the encoder's process counted}.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.metadata
 import json
 import os
@@ -21,8 +22,7 @@ import numpy as np
 
 def main() -> None:
     """Write the film, measured."""
-    from moviepy import CompositeVideoClip, TextClip, VideoClip
-
+    moviepy = importlib.import_module("moviepy")
     pictures, out = sys.argv[1], sys.argv[8]
     width, height, fps = (int(number) for number in sys.argv[2:5])
     font, words, coming = sys.argv[5:8]
@@ -35,12 +35,12 @@ def main() -> None:
         return frames[min(len(frames) - 1, round(at * fps))]
 
     lines = [
-        TextClip(font=font, text=text, font_size=round(size * height), color="white")
+        moviepy.TextClip(font=font, text=text, font_size=round(size * height), color="white")
         .with_duration(seconds)
         .with_position(("center", round(place * height)))
         for text, size, place in ((words, 0.1, 0.68), (coming, 0.056, 0.84))
     ]
-    film = CompositeVideoClip([VideoClip(picture, duration=seconds).resized((width, height)), *lines])
+    film = moviepy.CompositeVideoClip([moviepy.VideoClip(picture, duration=seconds).resized((width, height)), *lines])
     begun = _cpu_s()
     with contextlib.redirect_stdout(sys.stderr):
         film.write_videofile(

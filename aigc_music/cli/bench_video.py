@@ -24,6 +24,7 @@ from aigc_music.core.errors import UsageError
 if TYPE_CHECKING:
     from aigc_music.core.lyrics import TimedLyrics
     from aigc_music.core.notes import Score
+    from aigc_music.files.video import VideoWriter
     from aigc_music.generators.video.builtin import BuiltinVideo
 
 __all__ = ["MOVIEPY_VARIABLE", "measure"]
@@ -103,12 +104,9 @@ def _ours(film: BuiltinVideo, frames: int) -> dict[str, Any]:
     job = JobContext(1)
     scene, sound, compositor = film.drawn(job), film.soundtrack(job), Compositor(SIZE)
 
-    def work(writer: VideoWriter) -> Iterable[None]:
-        for index in range(frames):
-            yield writer.add(compositor.frame(scene.draw(START_S + index / FPS)))
-
+    drawn = (compositor.frame(scene.draw(START_S + index / FPS)) for index in range(frames))
     detail = f"{film.request.family}, lines wiped, sound muxed"
-    return _timed(lambda: VideoWriter(SIZE, FPS, quality=QUALITY, sound=sound), work, detail)
+    return _timed(lambda: VideoWriter(SIZE, FPS, quality=QUALITY, sound=sound), drawn, detail)
 
 
 def _ready(film: BuiltinVideo, frames: int) -> list[Any]:
@@ -126,19 +124,16 @@ def _ready(film: BuiltinVideo, frames: int) -> list[Any]:
 def _encoded(ready: list[Any]) -> dict[str, Any]:
     from aigc_music.files.video import VideoWriter
 
-    def work(writer: VideoWriter) -> Iterable[None]:
-        for frame in ready:
-            yield writer.add(frame)
-
-    return _timed(lambda: VideoWriter(SIZE, FPS, quality=QUALITY), work, "veryfast, the frames are ready, no sound")
+    return _timed(lambda: VideoWriter(SIZE, FPS, quality=QUALITY), ready, "veryfast, the frames are ready, no sound")
 
 
-def _timed(opened: Callable[[], Any], work: Callable[[Any], Iterable[None]], detail: str) -> dict[str, Any]:
-    """Figures of a film that is written; `work` yields after every frame. CPU time counts from open to finished."""
+def _timed(opened: Callable[[], VideoWriter], frames: Iterable[Any], detail: str) -> dict[str, Any]:
+    """Figures of a film that is written, from open to finished."""
     took, begun = [], time.process_time()
     with opened() as writer:
         last = time.perf_counter()
-        for _ in work(writer):
+        for frame in frames:
+            writer.add(frame)
             now = time.perf_counter()
             took.append(1e3 * (now - last))
             last = now

@@ -34,9 +34,7 @@ Examples:
 @click.option("--title", default="", help="Shown at the beginning. [default: that of the lyrics]")
 @click.option("--artist", default="", help="Shown at the beginning.")
 @click.option("--family", help="Visual family. [default: one that suits song and seed]")
-@click.option(
-    "--palette", help="Name of a palette, or hex colours with commas. [default: from cover or key]"
-)
+@click.option("--palette", help="Name of a palette, or hex colours with commas. [default: from cover or key]")
 @click.option("--mood", default="", help="A word or a few, such as calm, dark, bright. [default: from the song]")
 @click.option("--picture", help="What the model paints, for families that paint: landscape, city, portrait ...")
 @click.option("--start", "start_s", type=float, default=0.0, show_default=True, help="Seconds into the song.")
@@ -65,9 +63,8 @@ def command(count: int, out: Path, as_json: bool, seed: int | None, **wanted: An
     check_place(out, "video", count)
     if seed is not None:
         wanted["seed"] = seed
-    kind = "clip" if wanted["lyrics"] is None else "lyric_video"
-    first = VideoRequest(kind=kind, **{name: str(value) if isinstance(value, Path) else value
-                                       for name, value in wanted.items()})  # fmt: skip
+    wanted |= {name: str(wanted[name]) for name in VideoRequest.PARENTS if wanted[name] is not None}
+    first = VideoRequest(kind="clip" if wanted["lyrics"] is None else "lyric_video", **wanted)
     results = make([replace(first, seed=first.seed + index) for index in range(count)], "filming")
     results.sort(key=lambda result: result.quality.get("rank", 0.0))
     tell(results, out, as_json, line)

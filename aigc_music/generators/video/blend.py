@@ -9,11 +9,19 @@ matrix: ITU-R BT.709-6, section 3. Threads: any, on planes of one's own. Realtim
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from .compositor import Taps
 
 __all__ = ["enlarge", "lay_over", "smooth_steps", "to_yuv"]
 
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
 F = np.float32
 U = np.uint32
 I = np.int32  # noqa: E741 - what numba turns into a byte without a detour through 64 bits
@@ -30,7 +38,7 @@ CHUNK = 32  # columns that are skipped together where nothing lies on them; even
 
 
 @njit(cache=True, nogil=True)
-def to_yuv(pixels, y, u, v):
+def to_yuv(pixels: Bytes, y: Floats, u: Floats, v: Floats) -> None:
     """(h, w, 4) RGBA -> three (h, w) float32 planes, not rounded; the fourth channel does not count."""
     rows, columns = y.shape
     for row in range(rows):
@@ -44,7 +52,7 @@ def to_yuv(pixels, y, u, v):
 
 
 @njit(cache=True, nogil=True)
-def smooth_steps(plane, reach, most, across, sums):
+def smooth_steps(plane: Floats, reach: int, most: np.float32, across: Floats, sums: Floats) -> None:
     """Move every value of (h, w) by `most` at the most towards the mean of the (2 reach + 1)^2 around it, edges
     repeated: steps of one level, which is all that a slow gradient in bytes has, become slopes, and nothing else is
     changed enough to be seen. across: (h, w), sums: (w,), memory to work in."""
@@ -71,7 +79,10 @@ def smooth_steps(plane, reach, most, across, sums):
 
 
 @njit(cache=True, nogil=True)
-def enlarge(small, across, down, threshold, low, high, memory, plane):
+def enlarge(
+    small: Floats, across: Taps, down: Taps, threshold: Floats, low: np.float32, high: np.float32, memory: Floats,
+    plane: Bytes,
+) -> None:  # fmt: skip
     """(h, w) -> (H, W) bytes in low..high, each from four columns of four rows.
 
     across, down: the first of the four, never falling, and their weights (4, W) and (4, H); `across` also says how
@@ -92,7 +103,7 @@ def enlarge(small, across, down, threshold, low, high, memory, plane):
 
 
 @njit(cache=True, nogil=True)
-def _enlarge_row(line, across, parts, out):
+def _enlarge_row(line: Floats, across: Taps, parts: Floats, out: Floats) -> None:
     """Where a whole number of columns comes of one, all that lie alike between two are filtered at once: that is five
     times as fast."""
     each, begin, end = across.each, across.begin, across.end
@@ -109,7 +120,9 @@ def _enlarge_row(line, across, parts, out):
 
 
 @njit(cache=True, nogil=True)
-def _gather_columns(line, first, weights, begin, end, out):
+def _gather_columns(
+    line: Floats, first: NDArray[np.int64], weights: Floats, begin: int, end: int, out: Floats
+) -> None:  # fmt: skip
     for column in range(begin, end):
         at = U(first[column])  # unsigned: no look whether it counts from the end
         out[column] = (
@@ -119,7 +132,7 @@ def _gather_columns(line, first, weights, begin, end, out):
 
 
 @njit(cache=True, nogil=True)
-def _filter(line, weights, out):
+def _filter(line: Floats, weights: Floats, out: Floats) -> None:
     second, third, fourth = line[1:], line[2:], line[3:]
     a, b, c, d = weights[0], weights[1], weights[2], weights[3]
     for at in range(len(out)):
@@ -127,14 +140,14 @@ def _filter(line, weights, out):
 
 
 @njit(cache=True, nogil=True)
-def _weave_two(first, second, out):
+def _weave_two(first: Floats, second: Floats, out: Floats) -> None:
     for at in range(len(out) // 2):
         out[2 * at] = first[at]
         out[2 * at + 1] = second[at]
 
 
 @njit(cache=True, nogil=True)
-def _weave_four(first, second, third, fourth, out):
+def _weave_four(first: Floats, second: Floats, third: Floats, fourth: Floats, out: Floats) -> None:
     for at in range(len(out) // 4):
         out[4 * at] = first[at]
         out[4 * at + 1] = second[at]
@@ -143,7 +156,10 @@ def _weave_four(first, second, third, fourth, out):
 
 
 @njit(cache=True, nogil=True)
-def _mix_rows(one, two, three, four, weights, more, low, high, out):
+def _mix_rows(
+    one: Floats, two: Floats, three: Floats, four: Floats, weights: Floats, more: Floats, low: np.float32,
+    high: np.float32, out: Bytes,
+) -> None:  # fmt: skip
     a, b, c, d = weights[0], weights[1], weights[2], weights[3]
     for column in range(len(out)):
         value = one[column] * a + two[column] * b + three[column] * c + four[column] * d + more[column]
@@ -153,7 +169,7 @@ def _mix_rows(one, two, three, four, weights, more, low, high, out):
 
 
 @njit(cache=True, nogil=True)
-def lay_over(pixels, left, top, y, u, v):
+def lay_over(pixels: Bytes, left: int, top: int, y: Bytes, u: Bytes, v: Bytes) -> None:
     """Premultiplied RGBA (h, w, 4) over the planes, its corner at (left, top); all four numbers are even.
 
     Blending is linear in red, green and blue, so it may as well be done in Y, U and V.
@@ -177,7 +193,7 @@ def lay_over(pixels, left, top, y, u, v):
 
 
 @njit(cache=True, nogil=True)
-def _any(upper, lower):
+def _any(upper: NDArray[np.uint64], lower: NDArray[np.uint64]) -> bool:
     found = np.uint64(0)
     for at in range(len(upper)):
         found |= upper[at] | lower[at]
@@ -185,7 +201,7 @@ def _any(upper, lower):
 
 
 @njit(cache=True, nogil=True)
-def _luma(line, out):
+def _luma(line: Bytes, out: Bytes) -> None:
     for column in range(len(out)):
         red, green, blue = F(line[4 * column]), F(line[4 * column + 1]), F(line[4 * column + 2])
         alpha = F(line[4 * column + 3])
@@ -195,7 +211,7 @@ def _luma(line, out):
 
 
 @njit(cache=True, nogil=True)
-def _gather(upper, lower, begin, end, sums):
+def _gather(upper: Bytes, lower: Bytes, begin: int, end: int, sums: Floats) -> None:
     """Red, green, blue and alpha around each sample of U and V: weights 1 2 1 across, 1 1 down, of 8."""
     for at in range(begin, end):
         here = 8 * at
@@ -208,7 +224,9 @@ def _gather(upper, lower, begin, end, sums):
 
 
 @njit(cache=True, nogil=True)
-def _chroma(sums, by_red, by_green, by_blue, out):
+def _chroma(
+    sums: Floats, by_red: np.float32, by_green: np.float32, by_blue: np.float32, out: Bytes
+) -> None:  # fmt: skip
     red, green, blue, alpha = sums[0], sums[1], sums[2], sums[3]
     for at in range(len(out)):
         value = F(out[at]) * (F(1) - alpha[at] * SHARE) + GREY * SHARE * alpha[at]

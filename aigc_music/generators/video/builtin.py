@@ -106,10 +106,11 @@ class BuiltinVideo:
         family = choose("family", family, FAMILIES)
         request = replace(request, family=family)
         self._palette = palette_of(request, self.timeline, stream(request.seed, f"video.palette.{song}"))
-        self._painter = load_painter(_PAINTER) if FAMILIES[family].picture is not None else None
+        picture = FAMILIES[family].picture
+        self._painter = load_painter(_PAINTER) if picture is not None else None
         if self._painter is not None:
-            picture = choose("class of picture", request.picture or FAMILIES[family].picture, self._painter.classes)
-            request = replace(request, picture=picture)
+            asked = choose("class of picture", request.picture or str(picture), self._painter.classes)
+            request = replace(request, picture=asked)
         named: TimedLyrics | Sound | None = self.lyrics or self.sound
         return replace(
             request,

@@ -64,10 +64,11 @@ def _of_song_sheet(document: dict[str, Any], path: Path) -> TimedLyrics:
 
 def _line(row: Any) -> Line | None:
     """A line of the document; None where it has no words or no time."""
-    text, start, end = (row.get(key) for key in ("text", "start_s", "end_s")) if isinstance(row, dict) else ("", 0, 0)
-    timed = all(isinstance(time, (int, float)) and 0 <= time < 1e6 for time in (start, end))
-    if not timed or not isinstance(text, str) or not text.strip():
+    row = row if isinstance(row, dict) else {}
+    text, start, end, section = (row.get(key) for key in ("text", "start_s", "end_s", "section"))
+    if not isinstance(text, str) or not text.strip():
         return None
-    section = row.get("section")
-    word = Word((Syllable(text.strip(), float(start), max(float(start), float(end))),))
+    if not isinstance(start, (int, float)) or not isinstance(end, (int, float)) or not 0 <= start <= end < 1e6:
+        return None
+    word = Word((Syllable(text.strip(), float(start), float(end)),))
     return Line((word,), section if isinstance(section, str) else "")
