@@ -96,7 +96,7 @@ def _spectra(wave: NDArray[np.float32], rate: int, window_s: float, hop_s: float
     windows = np.lib.stride_tricks.sliding_window_view(padded, size)
     parts = [np.abs(np.fft.rfft(windows[begins[row : row + BLOCK]] * shape, axis=1)).astype(np.float32)
              for row in range(0, len(begins), BLOCK)]  # fmt: skip
-    hertz: Floats = np.fft.rfftfreq(size, 1 / rate)
+    hertz = np.asarray(np.fft.rfftfreq(size, 1 / rate), np.float64)
     return np.concatenate(parts) * np.float32(4 / size), hertz
 
 
@@ -184,7 +184,9 @@ def _notes(
     melody, bass, keys = (PART_NAMES.index(name) for name in ("melody", "bass", "keys"))
     for name, band in BANDS.items():
         hops = onsets[name]
-        loudest = max(1e-9, float(np.quantile(flux[name][hops], 0.95)) if len(hops) else 1.0)
+        if not len(hops):
+            continue
+        loudest = max(1e-9, float(np.quantile(flux[name][hops], 0.95)))
         times = np.maximum(0.0, hops * HOP_S + EARLY_S)
         ends = np.append(times[1:], len(wave) / rate)
         for hop, begin, after in zip(hops, times, ends, strict=True):

@@ -10,6 +10,7 @@ Threads: any, nothing is changed once it is made. Realtime-safe: no.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -187,8 +188,8 @@ class Follow:
         """The page that is open."""
         if self.loop:
             return Page(0, 0.0, self.seconds)
-        number = int(np.clip(np.searchsorted(self._pages, at, "right") - 1, 0, len(self._pages) - 2))
-        return Page(number, float(self._pages[number]), float(self._pages[number + 1]))
+        number = min(max(0, bisect_right(self._pages, at) - 1), len(self._pages) - 2)
+        return Page(number, self._pages[number], self._pages[number + 1])
 
     def turns(self) -> list[float]:
         """By how many seconds the copies of the stretch are shifted: those of a loop, else the one itself, 0."""
@@ -224,11 +225,10 @@ class Follow:
         found = [(begin + turn, value) for turn in self.turns() for begin, value in own] or [(0.0, 0)]
         return np.array([begin for begin, _ in found]), np.array([value for _, value in found])
 
-    def _bars(self, bars: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _bars(self, bars: NDArray[np.float64]) -> list[float]:
         """Where pages of four bars begin, and where the last one ends."""
-        begins = bars[::_PAGE_BARS] - self._begin
-        begins = begins if len(begins) else np.array([0.0])
-        return np.append(begins, max(self._ends, begins[-1] + 1.0))
+        begins = [float(bar) for bar in bars[::_PAGE_BARS] - self._begin] or [0.0]
+        return [*begins, max(self._ends, begins[-1] + 1.0)]
 
     def _levels(
         self, bars: NDArray[np.float64], energy: NDArray[np.float64]

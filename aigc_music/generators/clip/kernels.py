@@ -57,32 +57,35 @@ def brushed(field: Floats, seeds: Floats, lives: Floats, sizes: Floats, colours:
     rows, columns, _ = field.shape
     height, width, _ = out.shape
     zero, one = np.float32(0), np.float32(1)
+    step_px = np.float32(stride)
+    wide, high = np.float32(columns - 1) / np.float32(width), np.float32(rows - 1) / np.float32(height)
+    most_u, most_v = np.float32(columns - 1.001), np.float32(rows - 1.001)
     for stroke in range(len(seeds)):
         life = lives[stroke]
-        head = int(life * (travel + tail))
+        head = int(life * np.float32(travel + tail))
         fade = min(one, np.float32(5) * min(life, one - life)) * colours[stroke, 3]
         if fade <= zero:
             continue
         x, y = seeds[stroke, 0], seeds[stroke, 1]
         for step in range(min(head, travel)):
-            u = min(np.float32(columns - 1.001), max(zero, x / width * (columns - 1)))
-            v = min(np.float32(rows - 1.001), max(zero, y / height * (rows - 1)))
+            u = min(most_u, max(zero, x * wide))
+            v = min(most_v, max(zero, y * high))
             left, top = int(u), int(v)
-            a, b = u - left, v - top
-            ways = ((one - a) * (one - b), a * (one - b), (one - a) * b, a * b)
-            across = (ways[0] * field[top, left, 0] + ways[1] * field[top, left + 1, 0]
-                      + ways[2] * field[top + 1, left, 0] + ways[3] * field[top + 1, left + 1, 0])  # fmt: skip
-            down = (ways[0] * field[top, left, 1] + ways[1] * field[top, left + 1, 1]
-                    + ways[2] * field[top + 1, left, 1] + ways[3] * field[top + 1, left + 1, 1])  # fmt: skip
-            x += np.float32(stride) * across
-            y += np.float32(stride) * down
+            a, b = u - np.float32(left), v - np.float32(top)
+            first, second, third, fourth = (one - a) * (one - b), a * (one - b), (one - a) * b, a * b
+            across = (first * field[top, left, 0] + second * field[top, left + 1, 0]
+                      + third * field[top + 1, left, 0] + fourth * field[top + 1, left + 1, 0])  # fmt: skip
+            down = (first * field[top, left, 1] + second * field[top, left + 1, 1]
+                    + third * field[top + 1, left, 1] + fourth * field[top + 1, left + 1, 1])  # fmt: skip
+            x += step_px * across
+            y += step_px * down
             behind = head - step
             if behind > tail:
                 continue
             radius = sizes[stroke] * (one - np.float32(behind) / np.float32(tail + 1)) + np.float32(0.3)
-            parts = max(1, int(np.float32(stride) / (np.float32(0.8) * radius + np.float32(0.3))))
+            parts = max(1, int(step_px / (np.float32(0.8) * radius + np.float32(0.3))))
             for part in range(parts):  # thin strokes are closed with more dots than wide ones
-                back = np.float32(stride) * np.float32(part) / np.float32(parts)
+                back = step_px * np.float32(part) / np.float32(parts)
                 _dot(x - back * across, y - back * down, radius, colours[stroke], fade, out)
 
 
@@ -116,8 +119,14 @@ def printed(cover: Floats, shape: Floats, colours: Floats, levels: Floats, acros
     height, width, _ = out.shape
     zero, one, half = np.float32(0), np.float32(1), np.float32(0.5)
     pitch = one / np.float32(np.sqrt(across * across + down * down))
-    right, below = np.float32(across), np.float32(down)
-    strip = np.empty(columns, np.float32)  # the row of `cover` that is read
+    right, below, shift = np.float32(across), np.float32(down), np.float32(warp)
+    left, share = np.empty(width, np.int64), np.empty(width, np.float32)
+    for x in range(width):
+        u = np.float32(x) / np.float32(width) * np.float32(columns - 1)
+        left[x] = min(int(u), columns - 2)
+        share[x] = u - np.float32(left[x])
+    strip, ink = np.empty(columns, np.float32), np.empty(width, np.float32)
+    lays = np.empty((3, width), np.float32)  # how much of each ink lies at each pixel of the row
     for y in range(height):
         v = np.float32(y) / np.float32(height) * np.float32(rows - 1)
         top = min(int(v), rows - 2)
@@ -125,24 +134,21 @@ def printed(cover: Floats, shape: Floats, colours: Floats, levels: Floats, acros
         for column in range(columns):
             strip[column] = cover[top, column] * (one - b) + cover[top + 1, column] * b
         for x in range(width):
-            out[y, x, 3] = np.uint8(255)
+            ink[x] = strip[left[x]] + (strip[left[x] + 1] - strip[left[x]]) * share[x]
+        level = np.float32(y) * below
+        for x in range(width):
             inside = min(one, max(zero, shape[y, x] + half))
-            if inside == zero:
-                for part in range(3):
-                    out[y, x, part] = np.uint8(colours[0, part] + half)
-                continue
-            u = np.float32(x) / np.float32(width) * np.float32(columns - 1)
-            left = min(int(u), columns - 2)
-            ink = strip[left] + (strip[left + 1] - strip[left]) * (u - np.float32(left))
-            first = inside * min(one, max(zero, (ink - levels[0]) * np.float32(24) + half))
-            second = inside * min(one, max(zero, (ink - levels[1]) * np.float32(24) + half))
-            place = x * right + y * below + np.float32(warp) * ink
+            lays[0, x] = inside * min(one, max(zero, (ink[x] - levels[0]) * np.float32(24) + half))
+            lays[1, x] = inside * min(one, max(zero, (ink[x] - levels[1]) * np.float32(24) + half))
+            place = np.float32(x) * right + level + shift * ink[x]
             away = abs(place - np.floor(place) - half) * pitch
-            wide = half * pitch * (np.float32(1.15) * ink - np.float32(0.12))
-            line = inside * min(one, max(zero, wide - away + half))
+            wide = half * pitch * (np.float32(1.15) * ink[x] - np.float32(0.12))
+            lays[2, x] = inside * min(one, max(zero, wide - away + half))
+        for x in range(width):
             for part in range(3):
                 value = colours[0, part]
-                value += (colours[1, part] - value) * first
-                value += (colours[2, part] - value) * second
-                value += (colours[3, part] - value) * line
+                value += (colours[1, part] - value) * lays[0, x]
+                value += (colours[2, part] - value) * lays[1, x]
+                value += (colours[3, part] - value) * lays[2, x]
                 out[y, x, part] = np.uint8(value + half)
+            out[y, x, 3] = np.uint8(255)

@@ -136,7 +136,7 @@ class Inks:
         return cls(palette, tuple(wheel))
 
     def seen(self, colour: int, least: float = 1.9) -> int:
-        """The colour, moved towards the ink until its contrast with the ground is `least`."""
+        """The colour, moved away from the ground until their contrast is `least`."""
         return _seen(colour, self.palette, least)
 
     def chord(self, change: tuple[int, int, float], fade: float = 0.6) -> int:
@@ -155,6 +155,11 @@ class Inks:
 
 
 def _seen(colour: int, palette: Palette, least: float) -> int:
+    """Darker on light ground, lighter on dark, so that it keeps its hue; towards the ink where that isn't enough."""
+    for _ in range(12):
+        if contrast(colour, palette.ground) >= least:
+            return colour
+        colour = lighten(colour, 0.03 if palette.dark else -0.03)
     while contrast(colour, palette.ground) < least:
         colour = mix(colour, palette.ink, 0.1)
     return colour

@@ -66,10 +66,10 @@ def sheet(song: Path, seed: int = 1) -> NDArray[np.uint8]:
     for row, (name, family) in enumerate(FAMILIES.items()):
         scene = family.make(stage_of(timeline, name, _FULL, seed))
         for column in range(FRAMES):
-            layers = scene.draw(timeline.seconds * (column + 0.55) / FRAMES)
+            layers = scene.draw(timeline.seconds * (0.04 + 0.155 * column))
             frame = Image.fromarray(pixels_of(compositor.frame(layers)))
             top, left = _GAP + row * (height + _GAP), _GAP + column * (width + _GAP)
-            whole[top : top + height, left : left + width] = frame.resize(_CELL, Image.Resampling.LANCZOS)
+            whole[top : top + height, left : left + width] = np.asarray(frame.resize(_CELL, Image.Resampling.LANCZOS))
         logging.info("%s drawn", name)
     return whole
 

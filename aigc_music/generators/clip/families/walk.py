@@ -24,7 +24,7 @@ __all__ = ["Walk"]
 MODEL = "pictures"
 PICTURE = "landscape"
 LINES = 9.0  # units from line to line of the screen
-COARSE = 9  # units a point of the picture before it is screened
+COARSE = 12  # units a point of the picture before it is screened
 MARGIN = 70.0
 LEVELS = (0.36, 0.62)
 
@@ -84,7 +84,7 @@ class Walk:
         if not self._dark:
             level = -level
         cover = 0.44 + 0.24 * level
-        for note in follow.lead.since(at, 2.2):
+        for note in follow.lead.since(at, 1.8):
             age = at - float(follow.lead.start[note])
             place = follow.page(at - age).place(at - age) % 1.0
             x = self.paper.width * (0.12 + 0.76 * place)
