@@ -42,7 +42,8 @@ from aigc_music.release.credits import credits_of, credits_text
 from aigc_music.release.labels import KEYS, TERMS, aigc_field, field_of, label_file, label_of, merged, source_type
 from aigc_music.release.originality import report, report_text
 from aigc_music.release.sealing import in_form, sealed
-from aigc_music.release.signing import EMBEDDED, Signer, read_signature
+from aigc_music.release.signature import read_signature
+from aigc_music.release.signing import EMBEDDED, Signer
 from aigc_music.release.visible import LEAST, labelled_pixels
 from models.pictures.originality import Index as PictureIndex
 from models.pictures.originality import build as build_pictures

@@ -31,7 +31,7 @@ from aigc_music.files.reading import read_bytes
 from .labels import label_of
 from .manifest import MANIFEST, json_bytes
 from .sealing import in_form
-from .signing import DETACHED, read_signature
+from .signature import DETACHED, read_signature
 from .store import WORK
 from .verify_file import Row, Whole, verify_file
 

@@ -18,12 +18,9 @@ from aigc_music.files.c2pa_boxes import unsigned
 from aigc_music.files.reading import read_bytes
 
 from .labels import LABELLED, TERMS, field_of, source_type
-from .signing import DETACHED, EMBEDDED, Signature, read_signature
+from .signature import DETACHED, EMBEDDED, MOST_BYTES, Signature, read_signature
 
-__all__ = ["MOST_BYTES", "Row", "Whole", "verify_file"]
-
-MOST_BYTES = 4 << 30
-"""Larger files are not read."""
+__all__ = ["Row", "Whole", "verify_file"]
 
 Row = dict[str, Any]
 """An artifact of a manifest, whose form was looked at."""
