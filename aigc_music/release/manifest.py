@@ -22,7 +22,7 @@ from aigc_music.files.atomic import atomic_write
 
 from .brief import Brief
 from .publish import Publisher
-from .store import Made, Piece, Store
+from .store import Made, Piece, Store, json_bytes
 
 __all__ = [
     "FORMAT",
@@ -144,10 +144,6 @@ def _page(brief: Brief, manifest: dict[str, Any], folder: Path) -> list[Piece]:
     from .page import page_html
 
     return [Piece("index.html", "page", page_html(manifest, brief, folder))]
-
-
-def json_bytes(document: Any) -> bytes:
-    return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -7,10 +7,12 @@ Threads: each stage in one of its own. Realtime-safe: no.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,7 +36,7 @@ from aigc_music.generators.timeline import Timeline
 
 from .brief import Brief, seed_of
 from .cuts import best_cut
-from .store import Made, Piece
+from .store import Made, Piece, json_bytes
 
 __all__ = ["STAGES", "Kit", "Stage", "cost_of", "narrowed", "needed", "wanted"]
 
@@ -280,6 +282,22 @@ def motion(kit: Kit) -> Iterator[Piece]:
         yield from _files(result, f"video/{preset}.mp4", "motion", "motion")
 
 
+def originality(kit: Kit) -> Iterator[Piece]:
+    """What music, words and cover share with what the models learned from."""
+    from .originality import report, report_text
+
+    rows = [(made, row) for made in kit.made.values() for row in made.rows if row.record]
+    with TemporaryDirectory() as folder:  # the files alone that are asked about, as they lie in a release
+        for made, row in rows:
+            place = Path(folder, row.path)
+            place.parent.mkdir(exist_ok=True)
+            shutil.copyfile(made.place(row), place)
+        records = {row.path: row.record for _, row in rows if row.record}
+        found = report(Path(folder), [{"path": row.path, "role": row.role} for _, row in rows], records)
+    yield Piece("originality.json", "credits", json_bytes(found))
+    yield Piece("originality.txt", "credits", report_text(found).encode())
+
+
 _LOOK = ("title", "artist", "language", "mood", "seed", "video.family", "video.quality", "video.draft",
          "labels.visible")  # fmt: skip
 
@@ -295,6 +313,7 @@ STAGES: dict[str, Stage] = {
     "canvas": Stage(canvas, ("music", "cover"), _LOOK, 15, 0.5),
     "stems": Stage(stems, ("music",), (), 11, 11),
     "mix": Stage(mix, ("music",), (), 2, 2),
+    "originality": Stage(originality, (), (), 3, 3, likes=("music", "words", "cover")),
 }  # fmt: skip
 """In the order in which they are begun where several could be."""
 

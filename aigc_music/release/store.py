@@ -31,7 +31,7 @@ from aigc_music.engine.encodings import Record
 from aigc_music.engine.provenance import canonical
 from aigc_music.files.atomic import atomic_write
 
-__all__ = ["WORK", "Made", "Piece", "Row", "Store", "code_fingerprint", "sha256_of"]
+__all__ = ["WORK", "Made", "Piece", "Row", "Store", "code_fingerprint", "json_bytes", "sha256_of"]
 
 WORK = ".work"
 _LIST = "made.json"
@@ -118,7 +118,7 @@ class Store:
             rows = [_written(part, piece) for piece in pieces]
             document = {"stage": stage, "key": key, "files": [row._asdict() for row in rows]}
             with atomic_write(part / _LIST) as file:
-                file.write(json.dumps(document, indent=1, ensure_ascii=False).encode())
+                file.write(json_bytes(document))
             folder = self.work / f"{stage}-{key[:20]}"
             shutil.rmtree(folder, ignore_errors=True)  # one that `find` did not take: damaged
             part.rename(folder)
@@ -179,6 +179,11 @@ def _lock(file: BinaryIO) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
     return False
+
+
+def json_bytes(document: Any) -> bytes:
+    """JSON as it stands in release folders."""
+    return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
 def sha256_of(path: Path) -> str:
