@@ -128,6 +128,27 @@ PATHS = ["/etc/passwd", "../outside.txt", "cover/../../outside.txt", "C:/x", "co
          "cover//cover.jpg", "", "a\0b", "cover/cover.jpg\n"]  # fmt: skip
 
 
+GARBAGE = [
+    b"",
+    b"[" * 100_000,
+    b"\xff\xd8\xff\xe1\xff\xff",
+    b"{}",
+    b"MThd",
+    b"RIFF\xff\xff\xff\xffWAVE",
+    b"\0\0\0\x08ftyp\0\0\0\0",
+]
+NAMED = ["words/words.json", "provenance.json", "cover/cover.jpg", "music/song.mid", "video/lyric-video.mp4",
+         "music/mix.wav", "music/song.mid.c2pa"]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", NAMED)
+@pytest.mark.parametrize("data", GARBAGE)
+def test_files_of_garbage_are_found_whatever_the_manifest_says(path: str, data: bytes, release: Path) -> None:
+    (release / path).write_bytes(data)
+    told_again(release, path)
+    assert path.removesuffix(".c2pa") in problems(release)
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_paths_never_lead_out_of_the_folder(path: str, release: Path) -> None:
     (release.parent / "outside.txt").write_bytes(b"secret")

@@ -4,8 +4,8 @@ JPEG is written without chroma subsampling (4:4:4), so that coloured type stays 
 file: the same pixels and the same packet make the same bytes.
 
 The packet holds title and creator (Dublin Core), the IPTC term for how much of the picture is machine-made, and the
-provenance record as JSON in a namespace of our own. Other programs may strip it; sign the file as well where that
-matters.
+provenance record as JSON in a namespace of our own; `labelled` adds China's label of AI-made content. Other programs
+may strip it; sign the file as well where that matters.
 
 Source: IPTC Photo Metadata Standard (Digital Source Type), Adobe XMP specification parts 1 and 3.
 Threads: any. Realtime-safe: no.

@@ -42,7 +42,7 @@ ROLES: tuple[str, ...] = (
     "social", "motion", "credits", "provenance", "signature", "page",
 )  # fmt: skip
 
-_MOST_BYTES = 16 << 20  # of a manifest
+_MOST_BYTES = 16 << 20  # of a manifest, and of a list of records
 _MOST_FILES = 10_000
 _DROPPINGS = (".DS_Store", "Thumbs.db", "desktop.ini")  # file managers leave them behind
 
@@ -91,7 +91,7 @@ class _Release:
     def verdicts(self) -> list[Verdict]:
         """Of the manifest and of all files; of an album's songs, what their own manifests say counts."""
         whole = Whole(self.folder, self.home, self.rows)
-        whole.records = _records(whole)
+        whole.records = self._records()
         own = [path for path, row in self.rows.items() if not self._of_song(path, row)]
         for path in own:
             with suppress(AigcMusicError):  # what cannot be read is said where the file is looked at
@@ -204,24 +204,25 @@ class _Release:
         if not extra:
             self.verdict.checked.append("nothing else in the folder")
 
+    def _records(self) -> dict[str, Record]:
+        """The records in provenance.json, by path."""
+        found: dict[str, Record] = {}
+        for path, row in self.rows.items():
+            if row["role"] != "provenance" or not (self.folder / path).is_file():
+                continue
+            try:  # a file that is larger is cut, and then no JSON
+                document = json.loads(read_bytes(self.folder / path, _MOST_BYTES, "a list of records"))
+            except (AigcMusicError, ValueError, RecursionError):
+                document = None
+            records = document.get("records") if isinstance(document, dict) else None
+            if not isinstance(records, dict) or not all(isinstance(record, dict) for record in records.values()):
+                self.verdict.problems.append(f"{path} holds no records that can be read")
+            else:
+                found |= records
+        return found
+
     def _hold(self, what: str, true: bool, otherwise: str) -> None:
         (self.verdict.checked if true else self.verdict.problems).append(what if true else otherwise)
-
-
-def _records(whole: Whole) -> dict[str, Record]:
-    """The records in provenance.json, by path."""
-    found: dict[str, Record] = {}
-    for path, row in whole.rows.items():
-        if row["role"] != "provenance" or not path.endswith(".json"):
-            continue
-        try:
-            document = json.loads(whole.read(path))
-        except (AigcMusicError, ValueError, RecursionError):
-            continue  # what is wrong with the file is said where its hash is
-        records = document.get("records") if isinstance(document, dict) else None
-        if isinstance(records, dict):
-            found |= {str(key): value for key, value in records.items() if isinstance(value, dict)}
-    return found
 
 
 def _wrong_in_row(row: Any) -> str:

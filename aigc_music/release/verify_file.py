@@ -72,7 +72,7 @@ class _Check:
             self._label(record)
         except AigcMusicError as error:
             self.verdict.problems.append(f"{path}: {error}")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             self.verdict.problems.append(f"what {path} says of itself is damaged ({type(error).__name__}: {error})")
 
     def hold(self, what: str, true: bool, otherwise: str) -> bool:
