@@ -16,6 +16,7 @@ import logging
 import os
 import platform
 import time
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
@@ -234,13 +235,18 @@ class _Ray:
         here = {"address": "local", "num_cpus": workers, "include_dashboard": False, "object_store_memory": _OBJECTS}
         variables = dict.fromkeys(_ALONE, "1") | _QUIET
         try:
-            self._ray.init(
-                **(here if on == "local" else {"address": on}), log_to_driver=False, logging_level=logging.ERROR,
-                runtime_env={"env_vars": variables},
-            )  # fmt: skip
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the error says it too
+                self._ray.init(
+                    **(here if on == "local" else {"address": on}), log_to_driver=False, logging_level=logging.ERROR,
+                    runtime_env={"env_vars": variables},
+                )  # fmt: skip
         except (OSError, ValueError, RuntimeError) as error:
             told = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise UsageError(f"no Ray answers at {on!r} ({told}): give 'local', or ray://HOST:10001") from error
+            raise UsageError(
+                f"no Ray answers at {on!r} ({told}): give 'local', or ray://HOST:10001; a cluster that wants a token"
+                " needs RAY_AUTH_MODE=token and RAY_AUTH_TOKEN set here"
+            ) from error
 
     def give(self, task: Task) -> None:
         self._given[self._task.options(name=f"{task.place} {task.stage}").remote(task)] = task
