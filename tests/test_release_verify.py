@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 
 from aigc_music.cli.verify import command
 from aigc_music.core.errors import FileError
+from aigc_music.engine.provenance import record_id
 from aigc_music.engine.verify import Verdict
 from aigc_music.files.c2pa_boxes import unsigned
 from aigc_music.release.brief import Labels
@@ -244,8 +246,6 @@ def test_the_signature_of_another_file_is_found(release: Path) -> None:
 
 def test_a_record_that_was_swapped_is_found(release: Path) -> None:
     """Whoever changes a record and writes its id, provenance.json and manifest anew still has the old signature."""
-    from aigc_music.engine.provenance import record_id
-
     path = "words/words.json"
     document = json.loads((release / path).read_bytes())
     document["provenance"]["seed"] = 8
@@ -294,8 +294,6 @@ def test_an_iptc_field_that_lies_is_found(release: Path) -> None:
 
 
 def test_a_release_without_signatures_and_labels_is_checked_by_its_hashes(tmp_path: Path) -> None:
-    from dataclasses import replace
-
     folder = make_release(tmp_path / "release", replace(BRIEF, labels=Labels(c2pa="off")))
     verdicts = verify_release(folder)
     assert all(verdict.ok for verdict in verdicts)
@@ -321,6 +319,18 @@ def test_an_album_is_checked_whole(release: Path, tmp_path: Path) -> None:
     rows = json.loads((release / "manifest.json").read_bytes())["artifacts"]
     below = [row | {"path": f"01-song/{row['path']}", "parents": [f"01-song/{name}" for name in row["parents"]]}
              for row in rows]  # fmt: skip
+    sheet = json.loads((release / "words/words.json").read_bytes())
+    sheet["provenance"] |= {"seed": 8, "beside": {}}  # a file of the album's own, called as one of the song
+    sheet["provenance"]["id"] = sheet["AIGC"]["ProduceID"] = record_id(sheet["provenance"])
+    own = {
+        "words/words.json": ("lyrics", json_bytes(sheet)),
+        "provenance.json": ("provenance", json_bytes({"records": {"words/words.json": sheet["provenance"]}})),
+    }
+    for path, (role, data) in own.items():
+        (album / path).parent.mkdir(exist_ok=True)
+        (album / path).write_bytes(data)
+        below.append({"path": path, "sha256": hashlib.sha256(data).hexdigest(), "mime": "application/json",
+                      "role": role, "parents": [], "disclosure": {"lyrics": "assisted"}})  # fmt: skip
     songs = [{"title": "Song", "folder": "01-song"}]
     (album / "manifest.json").write_bytes(json_bytes({"artifacts": below, "songs": songs, "stages": []}))
     guarded(album)

@@ -208,8 +208,8 @@ class _Release:
         """The records in provenance.json, by path."""
         found: dict[str, Record] = {}
         for path, row in self.rows.items():
-            if row["role"] != "provenance" or not (self.folder / path).is_file():
-                continue
+            if row["role"] != "provenance" or "/" in path or not (self.folder / path).is_file():
+                continue  # a song of an album has its own
             try:  # a file that is larger is cut, and then no JSON
                 document = json.loads(read_bytes(self.folder / path, _MOST_BYTES, "a list of records"))
             except (AigcMusicError, ValueError, RecursionError):
