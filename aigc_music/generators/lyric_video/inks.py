@@ -17,7 +17,7 @@ CONTRAST = 4.5
 
 _AIM = 4.9  # what the veil aims at: enlarging, 4:2:0 and the encoder take some of it away
 # luminance of what is sung (in plain ink, in an accent), not sung yet, and of the next line
-_DARK = (0.88, 0.72, 0.50, 0.44)
+_DARK = (0.88, 0.71, 0.50, 0.44)
 _LIGHT = (0.018, 0.08, 0.095, 0.105)
 _LIGHT_FROM = 0.6  # luminance of a palette's ground from which words are dark
 _LEAST_APART = 0.13  # in OKLab, of sung and unsung

@@ -20,7 +20,7 @@ from .scene import Line, LyricScene
 __all__ = ["contrasts", "figures", "outside", "wipe_errors", "x_height"]
 
 _READ = 0.99  # opacity from which a line counts as one that is read
-_INK = 24  # cover of 255 from which a pixel counts as ink
+_INK = 64  # cover of 255 from which the colour of a pixel is clear
 
 
 def figures(scene: LyricScene, safe: tuple[float, float, float, float], every_s: float = 1.0) -> dict[str, Any]:
@@ -53,23 +53,22 @@ def contrasts(scene: LyricScene, times: Iterable[float]) -> list[float | None]:
         if not lines:
             found.append(None)
             continue
-        light = luminances(pixels_of(compositor.frame(scene.behind(time_s))))
-        worst = [value for line in lines for value in _contrast(line, light)]
+        frame = pixels_of(compositor.frame(scene.behind(time_s)))
+        worst = [value for line in lines for value in _contrast(line, frame)]
         found.append(min(worst) if worst else None)
     return found
 
 
-def _contrast(line: Line, light: NDArray[np.float32]) -> list[float]:
+def _contrast(line: Line, frame: NDArray[np.uint8]) -> list[float]:
+    """The least and most of both inks with what is behind the letters, a pixel around them included."""
     mask, left, top = line.placed.row.mask(line.size, line.x, line.y)
-    cover = np.zeros(light.shape, bool)
-    rows, columns = np.nonzero(mask)
-    rows, columns = rows + top, columns + left
-    inside = (rows >= 1) & (columns >= 1) & (rows < light.shape[0] - 1) & (columns < light.shape[1] - 1)
-    rows, columns = rows[inside], columns[inside]
-    for down in (-1, 0, 1):
-        for across in (-1, 0, 1):
-            cover[rows + down, columns + across] = True
-    behind = light[cover]
+    right, bottom = left + mask.shape[1], top + mask.shape[0]
+    cut = np.s_[max(0, -top) : mask.shape[0] - max(0, bottom - frame.shape[0]),
+                max(0, -left) : mask.shape[1] - max(0, right - frame.shape[1])]  # fmt: skip
+    inked = np.pad(mask > 0, 1)
+    rows, columns = mask.shape
+    near = np.logical_or.reduce([inked[y : y + rows, x : x + columns] for y in range(3) for x in range(3)])[cut]
+    behind = luminances(frame[max(0, top) : bottom, max(0, left) : right][near])
     if not len(behind):
         return []
     inks = (luminance(line.wait_ink), luminance(line.sung_ink))
@@ -130,10 +129,10 @@ def _sung_share(line: Line, number: int) -> float | None:
     canvas = skia.Surface(pixels, alphaType=skia.kPremul_AlphaType).getCanvas()
     canvas.translate(-left, -top)
     line._replace(opacity=1.0).draw(canvas)
-    inked = (mask == 255) & own[None, :]
+    inked = (mask >= _INK) & (pixels[..., 3] >= _INK) & own[None, :]
     if not inked.any():
         return None
-    shown = pixels[inked][:, :3].astype(np.int64)
+    shown = pixels[inked][:, :3] * (255 / pixels[inked][:, 3:])
     away = [np.abs(shown - np.array(rgb(ink))).sum(axis=1) for ink in (line.sung_ink, line.wait_ink)]
     return float((away[0] < away[1]).mean())
 
