@@ -20,18 +20,20 @@ from aigc_music.core.sounds import Sound
 from aigc_music.engine.ancestry import inherited_disclosure
 from aigc_music.engine.job import JobContext
 from aigc_music.engine.registry import Material
-from aigc_music.engine.requests import VideoRequest
+from aigc_music.engine.requests import AudioRequest, VideoRequest
 from aigc_music.engine.streams import stream
 from aigc_music.files.audio import read_sound, resampled
 from aigc_music.files.video import SOUND_RATE
 
-from ..audio.render import song_sound
+from ..audio.render import AudioGenerator
 from ..clip import FAMILIES, choose_family, make_scene, musical_stretch, palette_of
 from ..clip.scene import Scene, Stage
 from ..design.material import load_painter
 from ..facts import facts_of
 from ..lyric_video import LabelledScene, LyricScene, label_text, reserved
+from ..lyric_video.measure import figures as words_figures
 from ..timeline import Timeline, timeline_of
+from ..timeline_of_sound import timeline_of_sound
 from .presets import PRESETS, Preset
 from .render import previews, render
 from .soundtrack import stretch_of
@@ -40,6 +42,7 @@ from .words import lyrics_of
 __all__ = ["BuiltinVideo"]
 
 _PAINTER = "pictures"
+_LOOKS = 30  # frames at most in which the contrast of words is measured
 _RINGS_S = 1.5  # what a film shows after a song's last beat, while its last notes ring
 
 
@@ -84,6 +87,10 @@ class BuiltinVideo:
             "megabits": round(8e-6 * len(film.data) / film.seconds, 3),
             "cpu_ms_per_frame": round(1e3 * cpu / film.frames, 1), "rank": 0.0,
         }  # fmt: skip
+        if self.worded is not None:
+            job.progress(0.99, "measuring the words")
+            every_s = max(2.0, film.seconds / _LOOKS)
+            self._figures |= words_figures(self.worded, self.preset.safe, every_s)
         return film
 
     def materials(self) -> list[Material]:
@@ -156,7 +163,9 @@ class BuiltinVideo:
         if self.sound is None:
             assert self.request.song is not None
             job.progress(0.0, "rendering the sound")
-            self.sound = song_sound(self.request.song, SOUND_RATE)
+            played = AudioGenerator(AudioRequest(song=self.request.song, rate=SOUND_RATE, seed=self.request.seed))
+            quiet = JobContext(job.seed, cancelled=job.cancelled)  # frames are what progress is told of
+            self.sound = Sound(np.concatenate(list(played.stream(quiet))), SOUND_RATE)
         return stretch_of(self.sound, self.stage.start_s, self.stage.seconds)
 
 
@@ -182,8 +191,6 @@ def _own_sound(request: VideoRequest) -> Sound | None:
 def _timeline(request: VideoRequest, sound: Sound | None) -> Timeline:
     if request.song is not None:
         return timeline_of(facts_of(request.song))
-    from ..timeline_of_sound import timeline_of_sound
-
     assert sound is not None
     return timeline_of_sound(sound)
 
@@ -194,8 +201,10 @@ def _stretched(request: VideoRequest, preset: Preset, timeline: Timeline, sound:
     whole = timeline.seconds + _RINGS_S if sound is None else sound.seconds
     left = whole - request.start_s
     if left <= 0:
-        raise UsageError(f"start_s {request.start_s:g} lies behind the end of the song: it has {whole:.1f} seconds")
+        raise UsageError(f"start_s {request.start_s:g} lies behind the end of the song: give 0..{whole:.1f} seconds")
     start_s, seconds = request.start_s, request.seconds
+    if seconds is not None and seconds > left + _RINGS_S:
+        raise UsageError(f"{seconds:g} seconds from {start_s:g} on: the song has {left:.1f} left, give less")
     if seconds is None and request.loop:
         start_s, seconds = musical_stretch(timeline, start_s, preset.shortest, preset.seconds or preset.longest)
     elif seconds is None:
