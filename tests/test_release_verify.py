@@ -326,11 +326,12 @@ def test_an_album_is_checked_whole(release: Path, tmp_path: Path) -> None:
         "words/words.json": ("lyrics", json_bytes(sheet)),
         "provenance.json": ("provenance", json_bytes({"records": {"words/words.json": sheet["provenance"]}})),
     }
+    parents = {"words/words.json": ["01-song/music/song.mid"], "provenance.json": []}
     for path, (role, data) in own.items():
         (album / path).parent.mkdir(exist_ok=True)
         (album / path).write_bytes(data)
         below.append({"path": path, "sha256": hashlib.sha256(data).hexdigest(), "mime": "application/json",
-                      "role": role, "parents": [], "disclosure": {"lyrics": "assisted"}})  # fmt: skip
+                      "role": role, "parents": parents[path], "disclosure": {"lyrics": "assisted"}})  # fmt: skip
     songs = [{"title": "Song", "folder": "01-song"}]
     (album / "manifest.json").write_bytes(json_bytes({"artifacts": below, "songs": songs, "stages": []}))
     guarded(album)
