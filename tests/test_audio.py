@@ -350,6 +350,17 @@ def test_peaks_between_the_samples_are_found(hertz: int) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_ffmpeg_plays_as_many_frames_as_there_are(suffix: str, tmp_path: Path) -> None:
+    need("ffmpeg")
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(labelled(sound_bytes(tone(1.2345), suffix, RECORD), suffix, LABEL))
+    run = ["ffmpeg", "-v", "error", "-i", str(path), "-f", "f32le", "-"]
+    played = subprocess.run(run, capture_output=True, check=True)
+    assert (len(played.stdout) // 8, played.stderr) == (len(tone(1.2345).frames), b"")
+
+
+@pytest.mark.real
 def test_ffmpeg_measures_the_same(tmp_path: Path) -> None:
     need("ffmpeg")
     sound = song_sound(song())
@@ -391,6 +402,14 @@ def test_the_stems_add_up_to_the_mix(channels: tuple[int, int, int, int]) -> Non
     assert {stem.shape for stem in stems} == {mix.frames.shape}
     assert all(level(stem) > -60 for stem in stems)
     assert level(np.sum(stems, axis=0) - mix.frames) < level(mix.frames) - 100
+
+
+def test_where_channels_run_out_each_track_is_still_heard() -> None:
+    tracks = [Track(f"t{n}", 0, [Note(n * 120, 40 + 2 * n, 90, 400, n % 16)]) for n in range(18)]
+    mix, _ = made("mix", song=Score(tracks))
+    for number in (1, 2, 18):
+        stem, _ = made("stem", song=Score(tracks), track=str(number))
+        assert stem.frames.shape == mix.frames.shape and level(stem.frames) > level(mix.frames) - 30
 
 
 def test_a_stem_is_its_track_alone() -> None:

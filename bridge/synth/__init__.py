@@ -2,7 +2,8 @@
 
 `layout` says where each number lives, `voices` holds the sounds as tables, `struck` and `sustained` are the two
 kinds of voice, `effects` the chorus, reverb and limiter, `kernel` the one function that audio callbacks call,
-`engine` its Python face, `output` the PortAudio stream, `offline` rendering to an array, `bench` the stopwatch.
+`engine` its Python face, `output` the PortAudio stream, `offline` rendering to an array, `parts` the same track by
+track, `bench` the stopwatch.
 `attach` is all a player needs. Nothing heavy is loaded before it is called.
 """
 

@@ -27,7 +27,7 @@ from aigc_music.engine.requests import AudioRequest
 from aigc_music.files.audio import MAX_SECONDS, read_sound, resampled
 from aigc_music.files.audio.loudness import LEAST_LOUDNESS, loudness_of
 from aigc_music.files.midi import read_score
-from bridge.synth.offline import Stretch, render_parts
+from bridge.synth.parts import Stretch, render_parts
 
 from .figures import figures_of
 from .mastering import mastered
