@@ -20,10 +20,10 @@ from aigc_music.core.texts import Text
 from aigc_music.engine.encodings import encoding_of
 from aigc_music.engine.provenance import finished, record_id
 from aigc_music.release.brief import Brief, Labels
-from aigc_music.release.manifest import StageReport, json_bytes, write_papers
+from aigc_music.release.manifest import StageReport, write_papers
 from aigc_music.release.publish import Publisher
 from aigc_music.release.signing import Signer
-from aigc_music.release.store import Piece, Store
+from aigc_music.release.store import Piece, Store, json_bytes
 
 __all__ = ["BRIEF", "CONTENTS", "guarded", "make_release", "piece", "rewritten"]
 

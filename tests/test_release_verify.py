@@ -20,8 +20,8 @@ from aigc_music.engine.verify import Verdict
 from aigc_music.files.c2pa_boxes import unsigned
 from aigc_music.release.brief import Labels
 from aigc_music.release.labels import label_file
-from aigc_music.release.manifest import json_bytes
 from aigc_music.release.signing import EMBEDDED, Signer
+from aigc_music.release.store import json_bytes
 from aigc_music.release.verify import verify_release
 
 from .release_folder import BRIEF, guarded, make_release, rewritten

@@ -29,10 +29,10 @@ from aigc_music.files.c2pa_boxes import unsigned
 from aigc_music.files.reading import read_bytes
 
 from .labels import label_of
-from .manifest import MANIFEST, json_bytes
+from .manifest import MANIFEST
 from .sealing import in_form
 from .signature import DETACHED, read_signature
-from .store import WORK
+from .store import WORK, json_bytes
 from .verify_file import Row, Whole, verify_file
 
 __all__ = ["ROLES", "release_of", "verify_release"]
