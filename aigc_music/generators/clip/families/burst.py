@@ -21,8 +21,8 @@ __all__ = ["Burst"]
 STAYS = 0.86  # of a page: how long a plant stands
 GROWS = 0.30  # seconds that a stem takes, up to the onset
 OPENS = 0.5  # seconds until a flower is open
-CLOSES = 2.2  # seconds until it is half closed again
-FLOWER = 125.0  # units: radius of a flower of velocity 1
+CLOSES = 1.6  # seconds until it is half closed again
+FLOWER = 112.0  # units: radius of a flower of velocity 1
 SOIL = 0.86  # where on the height of the sheet the ground line is
 PETALS = (7, 8, 9, 11, 12)
 
@@ -108,7 +108,7 @@ class Burst:
             number = int(lead.number[note])
             size = FLOWER * (0.5 + 0.5 * float(lead.velocity[note])) * stands
             opened = 1 - (1 - min(1.0, age / OPENS)) ** 3
-            radius = size * (0.30 + 0.70 * opened * (1 - 0.52 * smooth((age - OPENS) / CLOSES)))
+            radius = size * (0.30 + 0.70 * opened * (1 - 0.62 * smooth((age - OPENS) / CLOSES)))
             turn = float(self._turned[number % 64]) + 0.02 * age
             flower = self._flower(x, y, radius, number, turn, start, fall(age, 0.35))
             if age < OPENS + 0.3:
@@ -121,13 +121,16 @@ class Burst:
         path = self._petals[number % len(self._petals)]
         petals = PETALS[number % len(self._petals)]
         colour, heart = self._colour(start), self.inks.palette.ink
-        paint = brush(colour, 1.0, 2.1 / petals * (1.15 - 0.35 * hit), round_ends=True)
+        wide = 2.1 / petals * (1.15 - 0.35 * hit)
+        rim = brush(self.inks.palette.ground, 1.0, wide + 0.10, round_ends=True)  # parts it from those behind
+        paint = brush(colour, 1.0, wide, round_ends=True)
 
         def draw(canvas: Any) -> None:
             canvas.save()
             canvas.translate(x, y)
             canvas.scale(radius, radius)
             canvas.rotate(360.0 * turn)
+            canvas.drawPath(path, rim)
             canvas.drawPath(path, paint)
             canvas.drawCircle(0, 0, 0.15 + 0.10 * hit, brush(heart))
             canvas.restore()

@@ -18,7 +18,7 @@ from ..scene import Layers, Stage
 
 __all__ = ["Strings"]
 
-SWING = 34.0  # units: half the width of a lobe of velocity 1
+SWING = 44.0  # units: half the width of a lobe of velocity 1
 RINGS = 1.1  # seconds: decay
 SWINGS = 5.3  # a second, as seen; a string's own would be a blur
 POINTS = 97

@@ -26,6 +26,10 @@ PICTURE = "landscape"
 LINES = 9.0  # units from line to line of the screen
 COARSE = 12  # units a point of the picture before it is screened
 MARGIN = 70.0
+FRAMED = 0.78  # of the longer side of the frame: what the print takes at the most
+WIDE = 1.2  # how much wider the picture is, for the camera to pan over
+PANS = 0.045  # turns a second of the camera
+SPEED = 42.0  # units a second of it, at the most
 LEVELS = (0.36, 0.62)
 
 
@@ -43,10 +47,9 @@ class Walk:
         paper = self.paper
         self._columns = max(8, round(paper.width / COARSE))
         self._rows = max(8, round(paper.height / COARSE))
-        x, y = paper.free.middle
-        side = 0.78 * max(paper.free.width, paper.free.height)
-        self._across = _enlarging(painter.size, np.linspace(0, paper.width, self._columns), x, side)
-        self._down = _enlarging(painter.size, np.linspace(0, paper.height, self._rows), y, side)
+        self._size, self._side = painter.size, WIDE * FRAMED * max(paper.free.width, paper.free.height)
+        self._turn = self.follow.rate(PANS)
+        self._pan = min(0.5 * (1 - 1 / WIDE) * self._side, SPEED / (math.tau * self._turn))
         self._x = np.linspace(0, paper.width, self._columns)[None, :]
         self._y = np.linspace(0, paper.height, self._rows)[:, None]
         self._shapes = self._frames()
@@ -77,7 +80,8 @@ class Walk:
         begin, end = follow.pace(chord.begin), follow.pace(after.begin)
         share = smooth((follow.pace(at) - begin) / (end - begin)) if end > begin else 0.0
         picture = self._path.between(self._chords.index(chord.name), self._chords.index(after.name), share)
-        light = self._down @ (picture @ np.array([0.3, 0.59, 0.11], np.float32) / 255) @ self._across.T
+        across, down = self._seen(follow.pace(at))
+        light = down @ (picture @ np.array([0.3, 0.59, 0.11], np.float32) / 255) @ across.T
         level = (light - light.mean()) / max(
             0.05, float(light.std())
         )  # no picture is darker than another: no flashes
@@ -95,6 +99,13 @@ class Walk:
         cover = cover + 0.05 * follow.bass.swell(at, 0.08, 0.4)
         return np.clip(cover, 0, 1).astype(np.float32)
 
+    def _seen(self, pace: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What a camera sees that pans over the picture: the weights across and down."""
+        x, y = self.paper.free.middle
+        turn = math.tau * self._turn * pace
+        x, y = x + self._pan * math.sin(turn), y + 0.7 * self._pan * math.cos(turn)
+        return (_enlarging(self._size, self._x[0], x, self._side), _enlarging(self._size, self._y[:, 0], y, self._side))
+
     def _colours(self, at: float) -> NDArray[np.float32]:
         """Paper, the two flat inks, the lines: the chord's colour in front of its shade."""
         palette = self.inks.palette
@@ -110,8 +121,8 @@ class Walk:
         x, y = np.meshgrid((np.arange(width) + 0.5) / scale, (np.arange(height) + 0.5) / scale)
         left, top, right, bottom = paper.free
         middle, centre = paper.free.middle
-        wide = min(0.5 * (right - left), 0.78 * max(right - left, bottom - top) / 2) - MARGIN
-        tall = min(0.5 * (bottom - top), 0.78 * max(right - left, bottom - top) / 2) - MARGIN
+        wide = min(0.5 * (right - left), FRAMED * max(right - left, bottom - top) / 2) - MARGIN
+        tall = min(0.5 * (bottom - top), FRAMED * max(right - left, bottom - top) / 2) - MARGIN
         sheet = np.minimum(wide - np.abs(x - middle), tall - np.abs(y - centre))
         middle, radius = 0.5 * (left + right), 0.5 * min(right - left, bottom - top) - 0.9 * MARGIN
         disc = radius - np.hypot(x - middle, y - centre)
