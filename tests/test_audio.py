@@ -293,6 +293,19 @@ def test_another_rate_keeps_pitch_place_and_length(tmp_path: Path) -> None:
         resampled(wanted, 1)
 
 
+def test_tags_in_an_old_encoding_and_pictures_in_front_are_no_hindrance(tmp_path: Path) -> None:
+    info = b"INFOINAM" + struct.pack("<I", 6) + b"M\xfcsli\0"
+    (tmp_path / "old.wav").write_bytes(wave() + b"LIST" + struct.pack("<I", len(info)) + info)
+    assert read_sound(tmp_path / "old.wav").title == "M\ufffdsli"
+    picture = id3.build([id3.Frame(b"APIC", b"\0image/png\0\3\0" + bytes(9000))])
+    whole = sound_bytes(tone(1), ".mp3")
+    (tmp_path / "sleeve.mp3").write_bytes(picture + whole)
+    assert len(read_sound(tmp_path / "sleeve.mp3").frames) == RATE
+    (tmp_path / "cut.mp3").write_bytes(picture + whole[:20_000])
+    with pytest.raises(FileError, match="cut short"):
+        read_sound(tmp_path / "cut.mp3")
+
+
 def test_more_than_two_channels_are_mixed_to_two(tmp_path: Path) -> None:
     (tmp_path / "six.wav").write_bytes(wave(channels=6, data=np.full((500, 6), 1000, "<i2").tobytes()))
     assert read_sound(tmp_path / "six.wav").frames.shape == (500, 2)
@@ -517,6 +530,7 @@ def test_progress_is_told_in_order_and_work_stops_when_asked(kind: str) -> None:
             "133 minutes long",
         ),
         ({"kind": "master", "mix": Sound(np.zeros((9000, 2), np.float32))}, "this sound is silent"),
+        ({"kind": "master", "mix": Sound(np.zeros((9, 3), np.float32))}, "1 or 2 channels"),
         ({"kind": "master", "mix": Sound(np.full((9, 2), np.inf, np.float32))}, "no finite numbers"),
         ({"kind": "master", "mix": "nowhere.wav"}, "nowhere.wav"),
     ],

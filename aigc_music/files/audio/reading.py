@@ -21,7 +21,7 @@ from aigc_music.core.errors import FileError, UsageError
 from aigc_music.core.sounds import Sound
 
 from ..reading import read_bytes
-from . import riff
+from . import mp3, riff
 
 __all__ = ["MAX_BYTES", "MAX_SECONDS", "read_sound", "resampled"]
 
@@ -63,8 +63,10 @@ def read_sound(path: str | Path, rate: int | None = None) -> Sound:
 def resampled(sound: Sound, rate: int) -> Sound:
     """The sound at another rate, in frames a second; itself where it has that one.
 
-    UsageError outside 8,000..384,000.
+    UsageError outside 8,000..384,000, and for more than two channels.
     """
+    if sound.frames.ndim != 2 or sound.frames.shape[1] not in (1, 2):
+        raise UsageError(f"sound has shape {sound.frames.shape}: (frames, channels) with 1 or 2 channels is needed")
     if not LEAST_RATE <= rate <= MOST_RATE:
         raise UsageError(f"rate {rate!r}: give {LEAST_RATE}..{MOST_RATE} frames a second, 48000 is usual")
     if rate == sound.rate:
@@ -73,7 +75,7 @@ def resampled(sound: Sound, rate: int) -> Sound:
     converter = av.AudioResampler(format="fltp", layout=layout, rate=rate)
     parts: list[NDArray[np.float32]] = []
     for start in range(0, len(sound.frames), _STEP):
-        plane = np.ascontiguousarray(sound.frames[start : start + _STEP].T)
+        plane = np.ascontiguousarray(sound.frames[start : start + _STEP].T, dtype=np.float32)
         frame = av.AudioFrame.from_ndarray(plane, format="fltp", layout=layout)
         frame.sample_rate = sound.rate
         frame.pts = start
@@ -100,8 +102,8 @@ def _decoded(data: bytes) -> Sound:
                 raise FileError(f"it has {rate} frames a second, allowed are {LEAST_RATE}..{MOST_RATE}")
             parts = list(_parts(container, stream, rate))
             stated = _stated_seconds(container, stream, data)
-            texts = {key.lower(): text for key, text in container.metadata.items()}
-    except av.error.FFmpegError as error:
+            texts = {key.lower(): text for key, text in (container.metadata | stream.metadata).items()}
+    except (av.error.FFmpegError, ValueError) as error:  # ValueError: its form changes midway
         raise FileError("it is no sound that can be decoded") from error
     frames = np.concatenate(parts, axis=1).T if parts else np.zeros((0, 1), np.float32)
     seconds = len(frames) / rate
@@ -154,5 +156,6 @@ def _stated_seconds(container: InputContainer, stream: av.AudioStream, data: byt
         bits = stream.codec_context.bit_rate
         return seconds + riff.missing_bytes(data) * 8 / bits if bits else seconds
     named = set(container.format.name.split(","))
-    counted = b"Info" in data[:8192] or b"Xing" in data[:8192]  # an MP3 says how many frames it has, or does not
+    first = mp3.untagged(data)[:2048]
+    counted = b"Info" in first or b"Xing" in first  # an MP3 says in its first frame how many it has, or does not
     return seconds if named & _STATED or ("mp3" in named and counted) else None

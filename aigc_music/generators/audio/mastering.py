@@ -94,7 +94,7 @@ def _limited(
         limited += int((gain < _A_TENTH).sum())
         start = end
         tell(end / len(frames))
-    return Mastered(out, drive, -decibels(lowest), limited / len(frames))
+    return Mastered(out, drive, abs(decibels(lowest)), limited / len(frames))
 
 
 def gains(

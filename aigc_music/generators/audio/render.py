@@ -142,7 +142,7 @@ class AudioGenerator:
             yield stretch
 
     def _note_limit(self, stretch: Stretch) -> None:
-        lowered = round(float(-20 * np.log10(stretch.gain.min())), 2)
+        lowered = round(abs(20 * float(np.log10(stretch.gain.min()))), 2)
         self._figures["limited_db"] = max(lowered, self._figures.get("limited_db", 0.0))
 
 
