@@ -1,16 +1,23 @@
 """What a lyric video does, read from its pixels: contrast, wipe, margins, size of letters.
 
-Threads: any, one at a time a scene. Realtime-safe: no.
+    python -m aigc_music.generators.lyric_video.measure SONG.mid WORDS.lrc --preset youtube
+
+looks at every frame and prints the figures as JSON. Threads: any, one at a time a scene. Realtime-safe: no.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
+import sys
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import skia
 from numpy.typing import NDArray
+
+from aigc_music.engine.requests import VideoRequest
 
 from ..design.colour import luminance, luminances, ratio, rgb
 from ..video.compositor import Compositor, pixels_of
@@ -23,13 +30,16 @@ _READ = 0.99  # opacity from which a line counts as one that is read
 _INK = 64  # cover of 255 from which the colour of a pixel is clear
 
 
-def figures(scene: LyricScene, safe: tuple[float, float, float, float], every_s: float = 1.0) -> dict[str, Any]:
-    """What BuiltinVideo tells of its words: contrast_min (WCAG, of every ink with every pixel behind its letters, at
-    moments `every_s` apart), wipe_error_frames (the largest), outside_safe (share of frames), sung_seen (share of
-    syllables whose line is seen in full while they are sung), x_height_px, layout, face."""
+def figures(
+    scene: LyricScene, safe: tuple[float, float, float, float], every_s: float = 2.0, most: int | None = 40
+) -> dict[str, Any]:
+    """What there is to tell of a film's words: contrast_min (WCAG, of every ink with every pixel behind its letters,
+    at moments `every_s` apart), wipe_error_frames (the largest, of `most` syllables, None for all), outside_safe
+    (share of frames), sung_seen (share of syllables whose line is seen in full while they are sung), x_height_px,
+    layout, face."""
     stage = scene.stage
     times = np.arange(scene.begin, scene.end, every_s)
-    errors = wipe_errors(scene, most=60)
+    errors = wipe_errors(scene, most)
     frames = scene.begin + np.arange(round(stage.seconds * stage.fps)) / stage.fps
     found = [value for value in contrasts(scene, times) if value is not None]
     return {
@@ -181,3 +191,27 @@ def x_height(scene: LyricScene) -> float:
     least = min(rows, key=lambda placed: placed.size)
     font = skia.Font(scene.set.book.typeface(least.row.families[0]), least.size)
     return float(font.getMetrics().fXHeight)
+
+
+def main() -> None:
+    """Measure a whole song."""
+    from aigc_music.engine.job import JobContext
+
+    from ..video.builtin import BuiltinVideo
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("song")
+    parser.add_argument("lyrics")
+    for name in ("preset", "family", "palette", "layout", "title", "language"):
+        parser.add_argument(f"--{name}", default=argparse.SUPPRESS)
+    parser.add_argument("--seed", type=int, default=1)
+    video = BuiltinVideo(VideoRequest(kind="lyric_video", **vars(parser.parse_args())))
+    video.drawn(JobContext(video.request.seed))
+    assert video.worded is not None
+    found = figures(video.worded, video.preset.safe, 1 / video.stage.fps, None)
+    found |= {"family": video.request.family, "frames": round(video.stage.seconds * video.stage.fps)}
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    main()
