@@ -73,10 +73,11 @@ def release_album(album: Brief, folder: Path, *, workers: int | None, only: Iter
 
             name = folder_of(number, song)
             outcomes.append((name, song, release(song, folder / name, workers=workers, only=only, say=tell)))
-        return _over(album, store, outcomes)
+        with Engine(workers=0 if workers == 0 else 1) as engine:
+            return _over(album, store, outcomes, engine)
 
 
-def _over(album: Brief, store: Store, outcomes: list[tuple[str, Brief, Outcome]]) -> Outcome:
+def _over(album: Brief, store: Store, outcomes: list[tuple[str, Brief, Outcome]], engine: Engine) -> Outcome:
     """What stands over the songs: the cover of the album, and what tells of it all."""
     publisher = Publisher(store, album)
     reports = []
@@ -89,7 +90,7 @@ def _over(album: Brief, store: Store, outcomes: list[tuple[str, Brief, Outcome]]
                        else StageReport(name, "done", anew=anew))  # fmt: skip
     made = []
     try:
-        cover, anew = _cover(album, store, *outcomes[0][:2])
+        cover, anew = _cover(album, store, *outcomes[0][:2], engine)
         publisher.put(cover.rows, cover.place)
     except Exception as error:
         reports.append(StageReport("cover", "failed", sentence(error, store.folder)))
@@ -106,7 +107,7 @@ def _below(name: str, row: dict[str, Any]) -> Artifact:
     return Artifact(**row | {"path": f"{name}/{row['path']}", "parents": parents})
 
 
-def _cover(album: Brief, store: Store, name: str, song: Brief) -> tuple[Made, bool]:
+def _cover(album: Brief, store: Store, name: str, song: Brief, engine: Engine) -> tuple[Made, bool]:
     """The album's cover, drawn from its first song, and whether it was made now. FileError without that song."""
     music = kept_stage(song, Store(store.folder / name), "music")
     if music is None:
@@ -118,6 +119,5 @@ def _cover(album: Brief, store: Store, name: str, song: Brief) -> tuple[Made, bo
     found = store.find("cover", key)
     if found is not None:
         return found, False
-    with Engine() as engine:
-        kit = Kit(brief, {"music": music}, engine, lambda done, what: None)
-        return store.make("cover", key, stage.make(kit)), True
+    kit = Kit(brief, {"music": music}, engine, lambda done, what: None)
+    return store.make("cover", key, stage.make(kit)), True
