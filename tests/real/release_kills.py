@@ -62,12 +62,13 @@ def main() -> None:
     options.add_argument("--kills", type=int, default=20)
     options.add_argument("--full", action="store_true", help="in full size, not as a draft")
     options.add_argument("--seed", type=int, default=1, help="of the moments")
+    options.add_argument("--workers", default="2", help="processes; 0 where other work leaves idle ones no time")
     asked = options.parse_args()
     with tempfile.TemporaryDirectory() as top:
         brief = asked.brief or Path(top) / "brief.toml"
         if asked.brief is None:
             brief.write_text(BRIEF)
-        command = [sys.executable, "-m", "aigc_music", "release", str(brief), "--json"]
+        command = [sys.executable, "-m", "aigc_music", "release", str(brief), "--json", "--workers", asked.workers]
         command += [] if asked.full else ["--draft"]
         begun = time.monotonic()
         subprocess.run([*command, f"{top}/whole"], check=True, stdout=subprocess.DEVNULL)
@@ -86,9 +87,8 @@ def main() -> None:
             # papers tell of what is there, so those of a part of the release differ from those of all of it
             torn = [path for path in torn if not path.startswith(("credits", "provenance", "index"))]
             assert not torn, f"not whole after kill {number + 1}: {torn}"
-            say(
-                f"kill {number + 1} at {moments[-1]:.1f} s{' (at its end)' if ended else ''}: {len(shown)} files whole"
-            )
+            when = f"{moments[-1]:.1f} s{' (at its end)' if ended else ''}"
+            say(f"kill {number + 1} at {when}: {len(shown)} files whole")
         deadline = time.monotonic() + 5
         while workers() - before and time.monotonic() < deadline:
             time.sleep(0.1)
