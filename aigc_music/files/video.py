@@ -85,13 +85,13 @@ class VideoWriter:
         if size[0] % 2 or size[1] % 2 or min(size) < 16:
             raise UsageError(f"a film of {size[0]} x {size[1]} pixels: give even sides of 16 or more")
         self.size, self.fps, self.frames = size, fps, 0
-        self._folder = tempfile.TemporaryDirectory(prefix="aigc-music-film-")  # ffmpeg opens the file a second time
-        self._path = Path(self._folder.name) / "film.mp4"
         options = {"movflags": "+faststart+negative_cts_offsets", "movie_timescale": str(SOUND_RATE),
                    "fflags": "+bitexact", "use_editlist": "0" if sound is None else "1"}  # fmt: skip
-        try:
+        try:  # in a file with a name, because ffmpeg opens it a second time
+            self._folder = tempfile.TemporaryDirectory(prefix="aigc-music-film-")
+            self._path = Path(self._folder.name) / "film.mp4"
             self._container = av.open(str(self._path), "w", format="mp4", options=options)
-        except FFmpegError as error:
+        except (FFmpegError, OSError) as error:
             raise _no_room(error) from error
         self._container.metadata.update({key: text for key, text in (("title", title), ("artist", artist)) if text})
         self._pictures = self._container.add_stream("libx264", rate=fps, options=_x264(fps, quality))

@@ -28,6 +28,7 @@ from aigc_music.files.video import SOUND_RATE
 from ..audio.render import AudioGenerator
 from ..clip import FAMILIES, choose_family, make_scene, musical_stretch, palette_of
 from ..clip.scene import Scene, Stage
+from ..design.fonts import FontBook
 from ..design.material import load_painter
 from ..facts import facts_of
 from ..lyric_video import LabelledScene, LyricScene, label_text, reserved
@@ -62,6 +63,8 @@ class BuiltinVideo:
         self.timeline = _timeline(request, self.sound)
         request = self._settled(request)
         request = _stretched(request, self.preset, self.timeline, self.sound)
+        if request.label:
+            FontBook("zh-Hans").refuse_text(label_text(request.language))
         self.request = request
         self.stage = self._stage(request)
         self._scene: Scene | None = None
