@@ -22,7 +22,7 @@ Examples:
   aigc-music release --new brief.toml                    a brief to fill in
   aigc-music release brief.toml harbour/ --draft         a look at all of it, small and quick
   aigc-music release brief.toml harbour/                 the release; open harbour/index.html
-  aigc-music release brief.toml harbour/ --only words cover
+  aigc-music release brief.toml harbour/ --only words,cover
   aigc-music release --briefs briefs/ catalogue/ --on local
   aigc-music release --briefs briefs/ catalogue/ --on ray://head:10001
   aigc-music verify harbour/                             prove every hash, signature and label
@@ -32,7 +32,7 @@ Examples:
 @click.command("release", epilog=EPILOG)
 @click.argument("places", nargs=-1, type=click.Path(path_type=Path), metavar="[BRIEF.toml] [DIR]")
 @click.option("--draft", is_flag=True, help="Everything small and quick, to look at.")
-@click.option("--only", multiple=True, metavar="STAGE", help="This and what it needs; may be given several times.")
+@click.option("--only", default="", metavar="STAGE,...", help="These stages and what they need.")
 @click.option("--workers", type=int, help="Processes at once, 0..64. [default: one a core]")
 @click.option("--new", type=click.Path(path_type=Path, dir_okay=False), metavar="BRIEF.toml",
               help="Write a brief to start from, and make nothing.")  # fmt: skip
@@ -43,23 +43,24 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object as the last line of stdout.")
 def command(
-    places: tuple[Path, ...], draft: bool, only: tuple[str, ...], workers: int | None, new: Path | None,
+    places: tuple[Path, ...], draft: bool, only: str, workers: int | None, new: Path | None,
     briefs: Path | None, on: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """From a brief to a release folder: music, stems, mix and master, words and timed lyrics, cover, lyric video,
     loops, a social cut, credits, provenance, labels, signatures, and a page to look at all of it."""
     from aigc_music.core.errors import UsageError
 
+    stages = tuple(name.strip() for name in only.split(",") if name.strip())
     if new is not None:
         _write_new(new)
     elif briefs is not None:
-        _catalogue(briefs, _folder(places), as_json, on=on, only=only, draft=draft, workers=workers)
+        _catalogue(briefs, _folder(places), as_json, on=on, only=stages, draft=draft, workers=workers)
     elif on is not None:
         raise UsageError("--on is where many briefs are made: name their folder with --briefs")
     elif len(places) != 2:
         raise UsageError("release needs a brief and a folder: aigc-music release BRIEF.toml DIR")
     else:
-        _one(places[0], places[1], as_json, draft, only, workers)
+        _one(places[0], places[1], as_json, draft, stages, workers)
 
 
 def _one(path: Path, folder: Path, as_json: bool, draft: bool, only: tuple[str, ...], workers: int | None) -> None:
