@@ -142,11 +142,11 @@ class Publisher:
                 self._signer.sign(copy, **told)
             elif self._signer and copy.suffix in _DETACHED:
                 ready[row.path + ".c2pa"] = self._signer.detach(copy, **told)
-            self.move(ready, key)
+            self._move(ready, key)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
-    def move(self, ready: dict[str, Path], key: str) -> None:
+    def _move(self, ready: dict[str, Path], key: str) -> None:
         """Move finished files, by path in the release folder, to their places."""
         hashes = {path: sha256_of(copy) for path, copy in ready.items()}
         for path in ready:
