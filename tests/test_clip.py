@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import skia
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from aigc_music.cli import generate_clip
 from aigc_music.core.errors import ModelError, UsageError
 from aigc_music.core.notes import Note, Score, Track
 from aigc_music.core.parts import DRUMS
@@ -40,6 +42,7 @@ from aigc_music.generators.design.colour import contrast
 from aigc_music.generators.design.palettes import PALETTES
 from aigc_music.generators.timeline import ChordSpan, SectionSpan, Timeline
 from aigc_music.generators.timeline_of_sound import timeline_of_sound
+from models.pictures.motion import change, distance, flicker, learned, moved
 from models.pictures.sample import Painter
 from models.pictures.walk import Walk, great_circle, stations
 
@@ -319,7 +322,7 @@ def test_great_circles_stay_on_the_sphere() -> None:
 
 def test_a_walk_is_the_same_from_wherever_one_comes() -> None:
     painter = Painter.load()
-    latents = stations(3, painter, np.random.default_rng(2), 0.8)
+    latents = stations(3, painter, "landscape", np.random.default_rng(2), 0.8)
     walk, other = (Walk(painter, "landscape", latents) for _ in range(2))
     halfway = walk.between(0, 1, 0.5)
     arrived = walk.between(0, 1, 1.0)
@@ -461,3 +464,47 @@ def test_what_is_no_model_is_refused(folder: Path, tmp_path: Path) -> None:
         painted(folder, model="default")
     with pytest.raises(ModelError, match="model_index"):
         painted(tmp_path)
+
+
+# how painted films move
+
+
+def drifting(step: float) -> NDArray[np.uint8]:
+    """(1, 8, 64, 64, 3): waves that go to the right by `step` pixels a frame."""
+    x, y = np.meshgrid(np.arange(64), np.arange(64))
+    frames = [128 + 60 * np.sin((x - step * frame) / 5) + 50 * np.cos(y / 4) for frame in range(8)]
+    return np.stack(frames).astype(np.uint8)[None, ..., None].repeat(3, axis=-1)
+
+
+def test_movement_is_told_from_fading() -> None:
+    noise = np.random.default_rng(3).integers(0, 255, (2, 1, 64, 64, 3)).astype(np.float32)
+    faded = np.stack([noise[0] + (noise[1] - noise[0]) * share for share in np.linspace(0, 0.3, 8)], 1).astype(
+        np.uint8
+    )
+    assert moved(drifting(0.5)) > 0.95 and moved(faded) < 0.3
+    assert (
+        flicker(faded) < 0.2 < 1.9 < flicker(np.concatenate([drifting(0), 255 - drifting(0)], 1)[:, [0, 8, 1, 9, 2]])
+    )
+    assert change(drifting(0.2)) < change(drifting(1.0)) and change(drifting(0)) == 0
+    assert distance(drifting(0.5), drifting(0.5)) == 0 < distance(drifting(0.5), faded)
+
+
+def test_a_temporal_model_can_be_learned() -> None:
+    matrix, fits = learned(Painter.load(), 2, np.random.default_rng(1))
+    assert matrix.shape == (129, 384) and np.isfinite(matrix).all()
+    assert 0 < fits["within"] < 1, "part of a pan can be shown by a change of the latent"
+
+
+# the command
+
+
+def test_help_names_every_family() -> None:
+    text = CliRunner().invoke(generate_clip.command, ["--help"]).output
+    listed = text.split("Families: ")[1].split(".")[0].replace("\n", " ")
+    assert [name.strip() for name in listed.split(",")] == list(FAMILIES)
+
+
+@pytest.mark.parametrize("size", ["1080", "ax4", "12x", "1080x1920x3"])
+def test_a_size_that_cannot_be_read_is_named(size: str) -> None:
+    result = CliRunner().invoke(generate_clip.command, ["--song", "tune.mid", "--size", size])
+    assert isinstance(result.exception, UsageError) and size in str(result.exception)

@@ -81,27 +81,34 @@ class Burst:
         canvas.restore()
 
     def _grasses(self, canvas: Any, at: float) -> None:
-        inner, sheet = self.follow.inner, self._sheet
+        inner, sheet, stems = self.follow.inner, self._sheet, skia.Path()
+        heads = []
         for note in inner.between(at - self._reach(at), at + GROWS):
             start = float(inner.start[note])
-            stands, age = self._stands(at, start), at - start
-            x = self._across(start)
+            stands, hit, x = self._stands(at, start), fall(at - start, 0.2), self._across(start)
             y = self._soil - stands * sheet.height * (0.07 + 0.32 * float(inner.height[note]))
-            canvas.drawLine(x, self._soil, x, y, brush(self._stem, 0.45, 1.5))
-            hit = fall(age, 0.2)
-            canvas.drawCircle(x, y, (4.5 + 5 * float(inner.velocity[note])) * stands * (1 + 1.2 * hit),
-                              brush(self._colour(start), 0.75 + 0.25 * hit))  # fmt: skip
+            stems.moveTo(x, self._soil)
+            stems.lineTo(x, y)
+            radius = (4.5 + 5 * float(inner.velocity[note])) * stands * (1 + 1.2 * hit)
+            heads.append((x, y, radius, self._colour(start), 0.75 + 0.25 * hit))
+        canvas.drawPath(stems, brush(self._stem, 0.45, 1.5))
+        for x, y, radius, colour, alpha in heads:
+            canvas.drawCircle(x, y, radius, brush(colour, alpha))
 
     def _flowers(self, canvas: Any, at: float) -> list[Figure]:
         """Those that are opening are figures, the others on the ground."""
-        lead, sheet, figures = self.follow.lead, self._sheet, list[Figure]()
+        lead, sheet, stems = self.follow.lead, self._sheet, skia.Path()
+        heads, figures = [], list[Figure]()
         for note in lead.between(at - self._reach(at), at + GROWS):
             start = float(lead.start[note])
-            stands, age = self._stands(at, start), at - start
-            x = self._across(start)
-            tall = sheet.height * (SOIL - 0.60 + 0.47 * float(lead.height[note]))
-            y = self._soil - stands * tall
-            canvas.drawLine(x, self._soil, x, y, brush(self._stem, 0.9, 2.4))
+            stands, x = self._stands(at, start), self._across(start)
+            y = self._soil - stands * sheet.height * (SOIL - 0.60 + 0.47 * float(lead.height[note]))
+            stems.moveTo(x, self._soil)
+            stems.lineTo(x, y)
+            heads.append((note, start, stands, x, y))
+        canvas.drawPath(stems, brush(self._stem, 0.9, 2.4))
+        for note, start, stands, x, y in heads:
+            age = at - start
             if age < 0:
                 canvas.drawCircle(x, y, 7, brush(self._stem))
                 continue
@@ -140,13 +147,16 @@ class Burst:
     def _roots(self, canvas: Any, at: float) -> None:
         drums, sheet = self.follow.drums, self._sheet
         canvas.drawLine(sheet.left, self._soil, sheet.right, self._soil, brush(self._stem, 0.8, 2.0))
-        room = sheet.bottom - self._soil
+        room, thin, thick = sheet.bottom - self._soil, skia.Path(), skia.Path()
         for note in drums.since(at, self._reach(at)):
             start = float(drums.start[note])
             x, hit = self._across(start), fall(at - start, 0.22)
             deep = room * (0.25 + 0.5 * float(drums.velocity[note])) * (0.55 + 0.45 * hit) * self._stands(at, start)
-            thick = 5.5 if drums.pitch[note] < 41 else 2.0
-            canvas.drawLine(x, self._soil, x, self._soil + deep, brush(self._stem, 0.5 + 0.5 * hit, thick))
+            path = thick if drums.pitch[note] < 41 else thin
+            path.moveTo(x, self._soil)
+            path.lineTo(x, self._soil + deep)
+        canvas.drawPath(thin, brush(self._stem, 0.6, 2.0))
+        canvas.drawPath(thick, brush(self._stem, 0.6, 5.5))
 
 
 def _star(count: int) -> Any:

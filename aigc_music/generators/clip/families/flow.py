@@ -19,7 +19,7 @@ from ..scene import Layers, Stage
 
 __all__ = ["Flow"]
 
-STROKES = 1200
+STROKES = 1050
 STRIDE = 3.7  # units a step
 TAIL, TRAVEL = 30, 34  # steps
 GRID = 40  # points of the field on the shorter side
@@ -67,15 +67,34 @@ class Flow:
         light = np.array(rgb(mix(chord, palette.ink, 0.35)), np.float32)
         warm = np.where(self._warm[:, None] < 0.7, np.array(rgb(chord), np.float32), light)
         colours[:, :3] = self._colours + (warm - self._colours) * inside
+        struck = self._struck(at)
+        colours[:, :3] += (np.array(rgb(palette.ink), np.float32) - colours[:, :3]) * (0.75 * struck)[:, None]
         colours[:, 3] = 0.9
-        sizes = self._sizes * np.float32(scale) * (0.8 + 0.35 * follow.energy(at))
+        sizes = self._sizes * np.float32(scale) * (0.8 + 0.35 * follow.energy(at)) * (1 + 0.9 * struck)
         brushed(self._field(at, pace), (self._seeds * scale).astype(np.float32), lives, sizes.astype(np.float32),
                 colours, STRIDE * scale, TAIL, TRAVEL, pixels)  # fmt: skip
         return Layers(pixels)
 
+    def _struck(self, at: float) -> NDArray[np.float32]:
+        """How much each stroke shines because a note of the tune has just begun near it, 0..1."""
+        lead, shine = self.follow.lead, np.zeros(len(self._seeds), np.float32)
+        for note in lead.since(at, 1.2):
+            start = float(lead.start[note])
+            x, y = self._place(start, float(lead.height[note]))
+            away = ((self._seeds[:, 0] - x) ** 2 + (self._seeds[:, 1] - y) ** 2) / 120.0**2
+            shine += (
+                np.float32(float(lead.velocity[note]) * fall(at - start, 0.25)) / (1 + away).astype(np.float32) ** 2
+            )
+        return np.minimum(shine, 1)
+
+    def _place(self, start: float, height: float) -> tuple[float, float]:
+        """Where a note stirs the water."""
+        share = self.follow.page(start).place(start) % 1.0
+        return self.paper.width * (0.06 + 0.88 * share), self.paper.height * (0.90 - 0.80 * height)
+
     def _field(self, at: float, pace: float) -> NDArray[np.float32]:
         """Directions (rows, columns, 2): waves without sources, and an eddy for each note that sounds."""
-        follow, paper = self.follow, self.paper
+        follow = self.follow
         across, down = np.full_like(self._x, 0.55), np.zeros_like(self._y)
         for wave, (a, b, c, d) in enumerate(self._waves):
             angle, long = math.tau * a, 420.0 + 620.0 * b
@@ -89,9 +108,8 @@ class Flow:
                 start = float(track.start[note])
                 age = at - start
                 push = strength * float(track.velocity[note]) * smooth(age / 0.3) * fall(age, 1.1)
-                place = follow.page(start).place(start) % 1.0
-                x = self._x - paper.width * (0.06 + 0.88 * place)
-                y = self._y - paper.height * (0.90 - 0.80 * float(track.height[note]))
+                across_at, down_at = self._place(start, float(track.height[note]))
+                x, y = self._x - across_at, self._y - down_at
                 near = push / (1 + (x * x + y * y) / 130.0**2) ** 1.5 / 90.0 * (1 if track.number[note] % 2 else -1)
                 across += near * y
                 down -= near * x

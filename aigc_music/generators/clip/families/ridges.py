@@ -7,6 +7,7 @@ Threads: one. Realtime-safe: no.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ SPEED = 150.0  # units a second of the nearest ridge
 POINTS = 110
 ECHOES = 4  # lines below each edge, like the growth of wood
 LANTERN = 46.0  # units: how far its light reaches
+SEEN = 0.06  # of its light: one that is darker is drawn on the ground
 
 
 class Ridges:
@@ -58,7 +60,7 @@ class Ridges:
         edges = [self._edge(layer, x, at) for layer in range(LAYERS)]
         for layer, edge in enumerate(edges):
             self._hill(canvas, layer, x, edge)
-        return Layers(pixels, tuple(self._lanterns(at, x, edges[-2])))
+        return Layers(pixels, tuple(self._lanterns(canvas, at, x, edges[-2])))
 
     def _sky(self, canvas: Any, at: float, chord: int) -> None:
         """A glow of the chord's colour towards the horizon, and a sun that breathes with the bass."""
@@ -107,7 +109,7 @@ class Ridges:
             line = np.column_stack([x[::2], edge[::2] + down])
             canvas.drawPath(curve(line), brush(self._lines[layer], 0.75 * (1 - echo / (ECHOES + 1)), 1.6))
 
-    def _lanterns(self, at: float, x: NDArray[np.float64], edge: NDArray[np.float64]) -> list[Figure]:
+    def _lanterns(self, canvas: Any, at: float, x: NDArray[np.float64], edge: NDArray[np.float64]) -> list[Figure]:
         paper, lead = self.paper, self.follow.lead
         here = NOW * paper.width
         figures: list[Figure] = []
@@ -118,15 +120,21 @@ class Ridges:
             lit = fall(age, 1.4) if age >= 0 else 0.0
             size = 5.5 + 4.5 * float(lead.velocity[note])
             up = foot - 26 - 26 * float(lead.height[note])
-            figures += self._lantern(across, foot, up, size, lit, smooth(age / 0.05))
+            lantern, area = self._lantern(across, foot, up, size, lit, smooth(age / 0.05))
+            if lit > SEEN:
+                figures += self.paper.figure(area, lantern)
+            else:
+                lantern(canvas)
         return figures
 
-    def _lantern(self, across: float, foot: float, up: float, size: float, lit: float, burnt: float) -> list[Figure]:
+    def _lantern(
+        self, across: float, foot: float, up: float, size: float, lit: float, burnt: float
+    ) -> tuple[Any, Area]:
         unlit = self._unlit
 
         def draw(canvas: Any) -> None:
             canvas.drawLine(across, up, across, foot + 3, brush(unlit, 1.0, 2.2))
-            if lit > 0.03:
+            if lit > SEEN:
                 glow = skia.GradientShader.MakeRadial(
                     skia.Point(across, up), LANTERN, [(round(150 * lit) << 24) | self._light, self._light & 0xFFFFFF]
                 )
@@ -135,8 +143,7 @@ class Ridges:
                 across, up, size * (1 + 0.7 * lit), brush(blend(unlit, self._light, max(lit, 0.6 * burnt)))
             )
 
-        reach = LANTERN if lit > 0.03 else 2 * size
-        return self.paper.figure(Area(across - reach, up - reach, across + reach, max(foot + 4, up + reach)), draw)
+        return draw, Area(across - LANTERN, up - LANTERN, across + LANTERN, max(foot + 4, up + LANTERN))
 
     def _wrapped(self, time: NDArray[np.float64]) -> NDArray[np.float64]:
         return time % self.follow.seconds if self.follow.loop else time

@@ -43,7 +43,8 @@ class Walk:
         self.follow, self.paper, self.inks = Follow(stage), Paper(stage, 960), Inks.of(stage.palette)
         painter = load_painter(MODEL)
         self._chords = sorted({chord.name for chord in self.follow.chords_between(-1e6, 1e6)})
-        self._path = Path(painter, stage.picture or PICTURE, stations(len(self._chords), painter, stage.rng, 0.8))
+        latents = stations(len(self._chords), painter, stage.picture or PICTURE, stage.rng, 0.8)
+        self._path = Path(painter, stage.picture or PICTURE, latents)
         paper = self.paper
         self._columns = max(8, round(paper.width / COARSE))
         self._rows = max(8, round(paper.height / COARSE))
@@ -82,9 +83,8 @@ class Walk:
         picture = self._path.between(self._chords.index(chord.name), self._chords.index(after.name), share)
         across, down = self._seen(follow.pace(at))
         light = down @ (picture @ np.array([0.3, 0.59, 0.11], np.float32) / 255) @ across.T
-        level = (light - light.mean()) / max(
-            0.05, float(light.std())
-        )  # no picture is darker than another: no flashes
+        # no picture is darker than another, so that none flashes
+        level = (light - light.mean()) / max(0.10, float(light.std()))
         if not self._dark:
             level = -level
         cover = 0.44 + 0.24 * level
@@ -104,7 +104,10 @@ class Walk:
         x, y = self.paper.free.middle
         turn = math.tau * self._turn * pace
         x, y = x + self._pan * math.sin(turn), y + 0.7 * self._pan * math.cos(turn)
-        return (_enlarging(self._size, self._x[0], x, self._side), _enlarging(self._size, self._y[:, 0], y, self._side))
+        return (
+            _enlarging(self._size, self._x[0], x, self._side),
+            _enlarging(self._size, self._y[:, 0], y, self._side),
+        )
 
     def _colours(self, at: float) -> NDArray[np.float32]:
         """Paper, the two flat inks, the lines: the chord's colour in front of its shade."""
