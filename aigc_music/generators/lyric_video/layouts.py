@@ -22,7 +22,7 @@ from ..design.fonts import FontBook
 from .phrases import Phrase, cut, phrases_of
 from .setting import Block, Setter, may_end
 
-__all__ = ["LAYOUTS", "NEXT_SHARE", "Layout", "Room", "Typeset", "reserved", "shape_of", "typeset"]
+__all__ = ["EARLY_S", "LAYOUTS", "NEXT_SHARE", "Layout", "Room", "Typeset", "reserved", "shape_of", "typeset"]
 
 
 class Layout(NamedTuple):
@@ -43,8 +43,8 @@ class Layout(NamedTuple):
 
 LAYOUTS: dict[str, Layout] = {
     "centre": Layout("centre", 0.5, (0.02, 0.06, 0.98, 0.94), 0.100, 2, 4, True),
-    "lower": Layout("centre", 1.0, (0.04, 0.50, 0.96, 1.00), 0.080, 2, 3, True),
-    "corner": Layout("left", 1.0, (0.00, 0.46, 0.74, 1.00), 0.086, 2, 3, True),
+    "lower": Layout("centre", 1.0, (0.04, 0.46, 0.96, 1.00), 0.080, 2, 3, True),
+    "corner": Layout("left", 1.0, (0.00, 0.40, 0.74, 1.00), 0.086, 2, 3, True),
     "stack": Layout("left", 0.45, (0.00, 0.02, 0.62, 0.98), 0.112, 3, 5, True),
     "single": Layout("centre", 0.5, (0.02, 0.05, 0.98, 0.95), 0.200, 2, 3, False, 0.55),
 }
@@ -58,13 +58,17 @@ _CHANCES: dict[str, dict[str, float]] = {
 _FACES = {"grotesque": 0.55, "condensed": 0.25, "serif": 0.2}
 _FACE_SIZE = {"grotesque": 1.0, "condensed": 1.3, "serif": 1.16}  # so that they look equally large
 
+EARLY_S = 4.2
+"""A first line that begins before it leaves no time for a title card."""
+
 NEXT_SHARE = 0.56
 """Size of the next line, of the current one's."""
 
 _GAP = 0.5  # between the current line and the next, in ems of the current
 _MARGIN = 0.06  # of the shorter side, where a preset asks for less
 _SMALL_SHARE = 0.64  # of what is set beneath a line
-_CARDS = ((1.5, 0.42), (0.5, 0.75))  # size of a title in the size of lines, and the artist's in that
+_TITLE_SIZE, _ARTIST_SHARE = 1.5, 0.42  # in the size of lines, and of the title
+_CAPTION_SIZE, _CAPTION_ARTIST = 0.5, 0.75
 _LABEL_SHARE = 0.16  # of the shorter side, kept free at the top for a label
 _SHRINKS = (1.0, 0.92, 0.85, 0.78, 0.72, 0.66, 0.6)
 _MOST_FIT = 0.85  # of the lines fit at the size of the song; the rest are set smaller, or cut
@@ -91,14 +95,19 @@ class Room(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Typeset:
-    """The words of a film, set. mirrored: how far to the right the room lies for words from right to left. blocks:
-    one a phrase. title: title and artist, None where there are none; caption: the same, small. size: of most lines,
-    pixels an em. gap: between a line and the next; below: kept for the next line; in pixels."""
+    """The words of a film, set; lengths in pixels.
+
+    clear: the safe part of the frame, below a label. room: what is for lines; mirrored: how far to the right it lies
+    for words from right to left. blocks: one a phrase. title: title and artist for a card, None where there are none;
+    caption: the same, small, where the first line comes too early for a card. size: an em of most lines. gap: between
+    a line and the next; below: what is kept for the next line.
+    """
 
     name: str
     layout: Layout
     face: str
     book: FontBook
+    clear: Room
     room: Room
     mirrored: float
     phrases: tuple[Phrase, ...]
@@ -137,9 +146,17 @@ class Typeset:
         return self._left(block, 1.0), self._top(block)
 
     @property
+    def boxes(self) -> tuple[Box, ...]:
+        """All that words touch while they can be read: the lines with the title card, and the caption."""
+        corner = self.caption_corner
+        if self.caption is None or corner is None:
+            return (self.extent,)
+        return self.extent, _around([(*corner, corner[0] + self.caption.width, corner[1] + self.caption.height)])
+
+    @property
     def extent(self) -> Box:
-        """All that words touch while they can be read, and the title: lines that leave are out of the way half way,
-        unless they are still sung."""
+        """What lines and title card touch. Lines that leave are out of the way half way, unless they are still
+        sung."""
         boxes = []
         held = any(first.end_s > second.start_s for first, second in pairwise(self.phrases))
         for index, block in enumerate(self.blocks):
@@ -149,8 +166,21 @@ class Typeset:
         if self.title is not None:
             x, y = self.title_corner(self.title)
             boxes.append((x, y, x + self.title.width, y + self.title.height))
-        lefts, tops, rights, bottoms = zip(*(boxes or [self.room]), strict=True)
-        return Box(math.floor(min(lefts)), math.floor(min(tops)), math.ceil(max(rights)), math.ceil(max(bottoms)))
+        return _around(boxes or [self.room])
+
+    @property
+    def caption_corner(self) -> tuple[float, float] | None:
+        """Left and top of the caption, below the lines or above them; None where there is room in neither."""
+        if self.caption is None:
+            return None
+        free = self.clear.width - self.caption.width
+        share = 0.5 if self.layout.align == "centre" else 1.0 if self.caption.backwards else 0.0
+        low, high = self.clear.bottom - self.caption.height, self.clear.top
+        if low >= self.extent.bottom + self.gap:
+            return self.clear.left + share * free, low
+        if high + self.caption.height <= self.extent.top - self.gap:
+            return self.clear.left + share * free, high
+        return None
 
     def _left(self, block: Block, scale: float) -> float:
         free = self.room.width - scale * block.width
@@ -161,6 +191,12 @@ class Typeset:
     def _top(self, block: Block) -> float:
         free = self.room.height - self.below - block.height
         return self.room.top + max(0.0, self.layout.anchor * free)
+
+
+def _around(boxes: Sequence[tuple[float, float, float, float]]) -> Box:
+    """The smallest box of whole pixels around others."""
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return Box(math.floor(min(lefts)), math.floor(min(tops)), math.ceil(max(rights)), math.ceil(max(bottoms)))
 
 
 def shape_of(size: tuple[int, int]) -> str:
@@ -174,12 +210,14 @@ def reserved(
     safe: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0),
 ) -> tuple[Box, ...]:  # fmt: skip
     """What the figures of a scene should keep clear of, in pixels. Arguments and errors as for LyricScene."""
-    return (typeset(lyrics, size, request, safe).extent,)
+    return typeset(
+        lyrics, size, request, safe, request.start_s, request.start_s + (request.seconds or math.inf)
+    ).boxes
 
 
 def typeset(
     lyrics: TimedLyrics, size: tuple[int, int], request: VideoRequest, safe: tuple[float, float, float, float],
-    start_s: float = 0.0, end_s: float = math.inf,
+    start_s: float, end_s: float,
 ) -> Typeset:  # fmt: skip
     """Set all words. Arguments and errors as for LyricScene. start_s, end_s: what is heard of the song."""
     book = FontBook(request.language or lyrics.language, request.font)
@@ -193,9 +231,12 @@ def typeset(
         face = "grotesque"  # the one that goes with the bold faces that other scripts are set in
     name = drawn if request.layout is None else choose("layout", request.layout, LAYOUTS)
     row = LAYOUTS[name]
-    room, mirrored = _room(
-        size, safe, row.room if shape == "wide" else (0, row.room[1], 1, row.room[3]), request.label
-    )
+    clear = _clear(size, safe, request.label)
+    box = row.room if shape == "wide" else (0.0, row.room[1], 1.0, row.room[3])
+    room = Room(
+        clear.left + box[0] * clear.width, clear.top + box[1] * clear.height,
+        clear.left + box[2] * clear.width, clear.top + box[3] * clear.height,
+    )  # fmt: skip
     rows = row.rows if shape == "wide" else row.tall_rows
     setter = Setter(book, face)
     phrases = phrases_of(lyrics, start_s, end_s)
@@ -218,31 +259,23 @@ def typeset(
         blocks.append(setter.block(phrase.words, phrase.small, grown * type_size, room.width, highest, rows,
                                    row.align, _SMALL_SHARE))  # fmt: skip
     below = gap + NEXT_SHARE * max((block.height for block in blocks), default=0.0) if row.sees_next else 0.0
-    title, caption = (
-        _card(setter, request.title or lyrics.title, request.artist or lyrics.artist, share * most, small, room, row)
-        for share, small in _CARDS
-    )
+    names = request.title or lyrics.title, request.artist or lyrics.artist
+    title = _card(setter, *names, _TITLE_SIZE * most, _ARTIST_SHARE, room, row)
+    early = bool(phrases) and phrases[0].start_s - start_s < EARLY_S
+    caption = _card(setter, *names, _CAPTION_SIZE * most, _CAPTION_ARTIST, clear, row) if early else None
     return Typeset(
-        name, row, face, book, room, mirrored, tuple(phrases), tuple(blocks),
+        name, row, face, book, clear, room, (1 - box[2] - box[0]) * clear.width, tuple(phrases), tuple(blocks),
         title, caption, type_size, gap, below,
     )  # fmt: skip
 
 
-def _room(
-    size: tuple[int, int],
-    safe: tuple[float, float, float, float],
-    box: tuple[float, float, float, float],
-    label: bool,
-) -> tuple[Room, float]:
-    """A room from its shares of the safe part, and how far it lies to the right when it is mirrored."""
+def _clear(size: tuple[int, int], safe: tuple[float, float, float, float], label: bool) -> Room:
+    """The safe part of a frame, below the label if there is one."""
     width, height = size
     least = _MARGIN * min(size)
-    left, top = max(safe[0] * width, least), max(safe[1] * height, least)
-    right, bottom = width - max(safe[2] * width, least), height - max(safe[3] * height, least)
-    across, down = right - left, bottom - top
-    clear = top + _LABEL_SHARE * min(size) * label
-    room = Room(left + box[0] * across, max(clear, top + box[1] * down), left + box[2] * across, top + box[3] * down)
-    return room, (1 - box[2] - box[0]) * across
+    top = max(safe[1] * height, least) + _LABEL_SHARE * min(size) * label
+    return Room(max(safe[0] * width, least), top, width - max(safe[2] * width, least),
+                height - max(safe[3] * height, least))  # fmt: skip
 
 
 def _total(setter: Setter, words: Sequence[Word]) -> float:

@@ -27,6 +27,7 @@ _AT_ONCE_S = 0.05  # lines that begin this close to each other stand for the sam
 _BEHIND_S = 2.0  # a background line that begins later than this after the lead is shown alone
 _MOST_SMALL = 2
 _LEAD_IN_S = 2.6  # how long a line after a pause can be read before it is sung
+_CARD_S = 3.2  # kept for a title card before the first line
 _TURN_S = (0.24, 0.6)  # shortest and longest change from line to line
 _FADE_S = 0.4
 
@@ -131,14 +132,16 @@ class Schedule:
         )
 
 
-def schedule_of(phrases: Sequence[Phrase], end_s: float) -> Schedule:
-    """When each phrase has its turn: words can be read before they are sung, and stay until they are sung out."""
+def schedule_of(phrases: Sequence[Phrase], begin_s: float, end_s: float) -> Schedule:
+    """When each phrase of a film has its turn: words can be read before they are sung, and stay until they are sung
+    out. The first leaves time for a title card, if there is any."""
     turns: list[Turn] = []
     heard = -np.inf  # until then something is sung
     for phrase in phrases:
         gap = phrase.start_s - heard
         if gap > GAP_S:
-            shown = phrase.start_s - min(_LEAD_IN_S, 0.45 * gap)
+            room = phrase.start_s - begin_s - _CARD_S if not turns else 0.45 * gap
+            shown = phrase.start_s - min(_LEAD_IN_S, max(1.0, room))
             moved = shown - _FADE_S
             turns.append(Turn(moved - 1e-3, moved, True, shown, _FADE_S, np.inf, _FADE_S))
         else:

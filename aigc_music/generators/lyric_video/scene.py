@@ -34,11 +34,11 @@ __all__ = ["Line", "LyricScene"]
 _VEIL_S = 0.7  # in which the veil comes and goes
 _FADE_S = 0.5  # of the title card
 _TITLE_S = (0.2, 5.2)  # it is there from .. to, after the beginning
-_TITLE_LEAST_S = 2.4  # where there is less time, the title stands small above the first line
-_CAPTION_S = 4.0
+_CAPTION_S = 5.0  # how long it stands small beside a line that comes early
 _RETURN_S = 3.5  # the title comes back where it can stay as long
 _ENDING_S = 1.2  # the picture fades before the end
 _SLIDE = 0.3  # ems that words rise as they come and go
+_HOLE_STEPS = 6
 _EMOJI_WAITS = 0.5  # opacity of emoji that are not sung yet
 
 
@@ -116,15 +116,10 @@ class LyricScene:
         self.begin, self.end = stage.start_s, stage.start_s + stage.seconds
         self.set = typeset(lyrics, stage.size, request, safe, self.begin, self.end)
         self.inks = inks_of(stage.palette)
-        self.schedule = schedule_of(self.set.phrases, self.end)
-        self.core = self.set.extent
+        self.schedule = schedule_of(self.set.phrases, self.begin, self.end)
+        self.cores = self.set.boxes
         self._cards = tuple(self._titles())
-        captioned = bool(self._cards) and self._cards[0].block is self.set.caption  # it stands where dots would
-        self._dots = [
-            self._dots_of(index)
-            for index, turn in enumerate(self.schedule.turns)
-            if turn.fresh and not (captioned and index == 0)
-        ]
+        self._dots = [self._dots_of(index) for index, turn in enumerate(self.schedule.turns) if turn.fresh]
         self._veils: dict[tuple[int, int], Veil] = {}
 
     def draw(self, time_s: float) -> Layers:
@@ -141,14 +136,11 @@ class LyricScene:
         height, width = layers.ground.shape[:2]
         if (width, height) not in self._veils:
             self._veils[width, height] = Veil(
-                self.stage.size, (width, height), self.core, self.inks.limit, self.inks.dark
+                self.stage.size, (width, height), self.cores, self.inks.limit, self.inks.dark
             )
         ground, figures = self._veils[width, height].over(layers.ground, strength), layers.figures
         if strength > 0:
-            figures = tuple(
-                Figure(each.box, partial(_parted, each, self.core, strength)) if _meet(each.box, self.core) else each
-                for each in figures
-            )
+            figures = tuple(self._parted(each, strength) for each in figures)
         rest = 1.0 if self.stage.loop else smooth((self.end - time_s) / _ENDING_S)
         if rest < 1:
             colour = np.array([*rgb(self.stage.palette.ground), 255], np.float32)
@@ -172,12 +164,7 @@ class LyricScene:
         for card in self._cards:
             opacity = _bump(time_s, card.begin + _FADE_S, card.end - _FADE_S, _FADE_S)
             if opacity > 0.004:
-                rise = _SLIDE * (1 - opacity) * (1 if time_s < card.begin + _FADE_S else -1)
-                for placed in card.block.rows:
-                    ink = self.inks.waits if placed.small else self.inks.strong
-                    y = card.top + placed.y + rise * placed.size
-                    whole = ((0, self.stage.size[0]),)  # as if it were sung, so that emoji are seen in full
-                    yield Line(placed, card.left + placed.x, y, placed.size, opacity, whole, -1, ink, ink)
+                yield from self._card(card, opacity, time_s < card.begin + _FADE_S)
 
     def materials(self) -> list[Material]:
         """The faces that the words are set in."""
@@ -201,23 +188,32 @@ class LyricScene:
             yield Line(placed, x, y, size, opacity, sung, index, self.inks.coming(away),
                        self.inks.of_section(self.set.phrases[index].section))  # fmt: skip
 
+    def _parted(self, figure: Figure, strength: float) -> Figure:
+        """A figure of the scene behind, that fades out before it gets behind words."""
+        cores = [core for core in self.cores if _meet(figure.box, core)]
+        return Figure(figure.box, partial(_draw_parted, figure, cores, strength)) if cores else figure
+
+    def _card(self, card: _Card, opacity: float, comes: bool) -> Iterator[Line]:
+        clear, height = self.set.clear, card.block.height
+        rise = _SLIDE * (1 - opacity) * card.block.size * (1 if comes else -1)
+        top = min(max(clear.top, card.top + rise), clear.bottom - height)
+        whole = ((0, self.stage.size[0]),)  # as if it were sung, so that emoji are seen in full
+        for placed in card.block.rows:
+            ink = self.inks.waits if placed.small else self.inks.strong
+            yield Line(placed, card.left + placed.x, top + placed.y, placed.size, opacity, whole, -1, ink, ink)
+
     def _titles(self) -> Iterator[_Card]:
         """The title at the beginning and in long pauses."""
         title, caption, turns = self.set.title, self.set.caption, self.schedule.turns
-        if title is None or caption is None:
+        if title is None:
             return
         left, top = self.set.title_corner(title)
         begin = self.begin + _TITLE_S[0]
-        first = turns[0].shown - turns[0].come if turns else self.end
-        end = min(self.begin + _TITLE_S[1], first - 0.1)
-        if end - begin >= _TITLE_LEAST_S:
-            yield _Card(title, left, top, begin, end)
-        else:
-            y = self.set.corner(0, 0.0)[1]
-            end = min(begin + _CAPTION_S, turns[1].begin if len(turns) > 1 else self.end)
-            high = y - self.set.gap - caption.height
-            if end - begin >= 3 * _FADE_S and high >= self.set.room.top:
-                yield _Card(caption, self.set.title_corner(caption)[0], high, begin, end)
+        if caption is None:
+            first = turns[0].shown - turns[0].come - 0.1 if turns else self.end
+            yield _Card(title, left, top, begin, min(self.begin + _TITLE_S[1], first))
+        elif (corner := self.set.caption_corner) is not None:
+            yield _Card(caption, *corner, begin, begin + _CAPTION_S)
         for before, after in zip(turns, turns[1:], strict=False):
             begin, end = before.leaves + before.fade + 0.6, after.shown - after.come - 0.6
             if after.fresh and end - begin >= _RETURN_S:
@@ -244,16 +240,17 @@ def _meet(first: Box, second: Box) -> bool:
             and first.top < second.bottom and second.top < first.bottom)  # fmt: skip
 
 
-def _parted(figure: Figure, core: Box, strength: float, canvas: Any) -> None:
-    """Draw a figure that fades out before it gets behind words."""
+def _draw_parted(figure: Figure, cores: list[Box], strength: float, canvas: Any) -> None:
+    """Draw a figure with holes for words, whose edges are softened in a few steps."""
     canvas.saveLayer(skia.Rect(*figure.box))
     figure.draw(canvas)
-    steps, reach = 6, 0.06 * (core.bottom - core.top)
-    for step in range(steps):
-        by = reach * (1 - step / (steps - 1))
-        share = strength * (1.0 if step == steps - 1 else 0.35)
-        paint = skia.Paint(Color=round(255 * share) << 24, BlendMode=skia.BlendMode.kDstOut, AntiAlias=True)
-        canvas.drawRoundRect(skia.Rect(*core).makeOutset(by + 2, by + 2), by + 2, by + 2, paint)
+    for core in cores:
+        reach = 0.06 * (core.bottom - core.top)
+        for step in range(_HOLE_STEPS):
+            by = 2 + reach * (1 - step / (_HOLE_STEPS - 1))
+            share = strength * (1.0 if step == _HOLE_STEPS - 1 else 0.35)
+            paint = skia.Paint(Color=round(255 * share) << 24, BlendMode=skia.BlendMode.kDstOut, AntiAlias=True)
+            canvas.drawRoundRect(skia.Rect(*core).makeOutset(by, by), by, by, paint)
     canvas.restore()
 
 

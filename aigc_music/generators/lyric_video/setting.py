@@ -241,36 +241,40 @@ class Setter:
         self, words: tuple[Word, ...], small: Sequence[tuple[Word, ...]], size: float, width: float, height: float,
         most: int, align: str, small_share: float,
     ) -> Block:  # fmt: skip
-        """Words in at most `most` rows of `size` pixels an em, or smaller where they would not fit. width, height:
-        of the room in pixels. align: left or centre; words from right to left go to the right instead of the left.
-        small: lines set beneath, at `small_share` of the size."""
+        """Words in at most `most` rows of `size` pixels an em, or smaller where they would not fit: in the number of
+        rows that lets them be largest. width, height: of the room in pixels. align: left or centre; words from right
+        to left go to the right instead of the left. small: lines set beneath, at `small_share` of the size."""
         backwards = is_right_to_left("".join(word.text for word in words))
-        rows = self.broken(words, size, width, most, backwards)
-        below = [row for line in small for row in self.broken(line, small_share * size, width, 2,
-                 is_right_to_left("".join(word.text for word in line)))]  # fmt: skip
-        fits = 1.0
-        for _ in range(3):  # the ink between rows is a matter of size, so a second look is more exact
-            block = self._stacked(rows, below, fits * size, small_share, align, backwards)
-            over = min(width / block.width, height / block.height)
-            if over >= 1:
-                return block
-            fits *= over * 0.999
-        return self._stacked(rows, below, fits * size, small_share, align, backwards)
-
-    def broken(self, words: tuple[Word, ...], size: float, width: float, most: int, backwards: bool) -> list[Row]:
-        """The rows of words at a size: as few as fit, at most `most`, as even as words allow."""
-        widths, space = self.widths(words), self.space()
+        below = [self._below(line, width / (small_share * size)) for line in small]
+        best: tuple[float, list[Row]] = (0.0, [])
         for count in range(1, most + 1):
-            ends, longest = _even(words, widths, space, count, width / size)
-            if longest * size <= width:
+            rows = self.broken(words, width / size, count, backwards)
+            block = self._stacked([rows, *below], size, small_share, align, backwards)
+            fits = min(1.0, width / block.width, height / block.height)
+            if fits > 1.03 * best[0]:
+                best = (fits, rows)
+            if fits == 1:
                 break
+        fits, rows = best
+        return self._stacked(
+            [rows, *below], size * (fits if fits == 1 else 0.999 * fits), small_share, align, backwards
+        )
+
+    def broken(self, words: tuple[Word, ...], room: float, count: int, backwards: bool) -> list[Row]:
+        """Words in at most `count` rows, as even as they allow. room: how wide a row may be, in ems."""
+        ends = _even(words, self.widths(words), self.space(), count, room)
         return [self.row(words[begin:end], backwards) for begin, end in ends]
 
-    def _stacked(
-        self, rows: list[Row], below: list[Row], size: float, small_share: float, align: str, backwards: bool
-    ) -> Block:
-        sizes = [size] * len(rows) + [small_share * size] * len(below)
-        every = [*rows, *below]
+    def _below(self, words: tuple[Word, ...], room: float) -> list[Row]:
+        """A line that is set beneath, in one row or two."""
+        total = sum(self.widths(words)) + self.space() * sum(word.spaced for word in words[:-1])
+        backwards = is_right_to_left("".join(word.text for word in words))
+        return self.broken(words, room, 1 if total <= room else 2, backwards)
+
+    def _stacked(self, lines: list[list[Row]], size: float, small_share: float, align: str, backwards: bool) -> Block:
+        """Rows above each other; those of the first line at `size`."""
+        every = [row for rows in lines for row in rows]
+        sizes = [size if index < len(lines[0]) else small_share * size for index in range(len(every))]
         width = max((row.ink[2] - row.ink[0]) * one for row, one in zip(every, sizes, strict=True))
         placed: list[Placed] = []
         y = 0.0
@@ -284,7 +288,7 @@ class Setter:
                 y += max(self.leading * max(one, 0.8 * before.size), drop + rise + 0.04 * one)
             free = width - (row.ink[2] - row.ink[0]) * one
             x = free * (0.5 if align == "centre" else 1.0 if backwards else 0.0) - row.ink[0] * one
-            placed.append(Placed(row, one, x, y, index >= len(rows)))
+            placed.append(Placed(row, one, x, y, index >= len(lines[0])))
         bottom = y + max(_DROP, every[-1].ink[3]) * sizes[-1]
         return Block(tuple(placed), width, bottom, size)
 
@@ -327,12 +331,9 @@ def _direction(text: str) -> bool | None:
     return kinds[0] in ("R", "AL") if kinds else None
 
 
-def _even(
-    words: Sequence[Word], widths: list[float], space: float, count: int, room: float
-) -> tuple[list[tuple[int, int]], float]:
-    """(begin, end) of at most `count` rows whose squared widths sum to the least, and the widest of them. A row that
-    ends at a mark or before a capital is worth a little, one that ends with a short word costs a little, one that is
-    too wide much."""
+def _even(words: Sequence[Word], widths: list[float], space: float, count: int, room: float) -> list[tuple[int, int]]:
+    """(begin, end) of at most `count` rows whose squared widths sum to the least. A row that ends at a mark or before
+    a capital is worth a little, one that ends with a short word costs a little, one that is too wide much."""
     size = len(words)
     gaps = [space * word.spaced for word in words]
     reach = [0.0, *accumulate(width + gap for width, gap in zip(widths, gaps, strict=True))]
@@ -340,10 +341,10 @@ def _even(
     places = [*(index for index in range(1, size) if may_end(words, index)), size]
     capitals = [word.text[:1].isupper() for word in words]
     clauses = sum(capitals) < 0.4 * size  # elsewhere capitals mark nouns, or everything
-    best: dict[int, tuple[float, float, list[tuple[int, int]]]] = {0: (0.0, 0.0, [])}
+    best: dict[int, tuple[float, list[tuple[int, int]]]] = {0: (0.0, [])}
     for _ in range(count):
         following = dict(best)
-        for begin, (cost, longest, rows) in best.items():
+        for begin, (cost, rows) in best.items():
             for end in places:
                 if end <= begin:
                     continue
@@ -354,6 +355,6 @@ def _even(
                     price += 0.02 * (len(last) <= 2 and last.isascii()) - 0.08 * (last[-1] in _PAUSES)
                     price -= 0.06 * (clauses and capitals[end] and words[end].text not in _NAMES)
                 if end not in following or price < following[end][0]:
-                    following[end] = (price, max(longest, width), [*rows, (begin, end)])
+                    following[end] = (price, [*rows, (begin, end)])
         best = following
-    return best[size][2], best[size][1]
+    return best[size][1]

@@ -10,6 +10,8 @@ Threads: any. Realtime-safe: no.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -35,13 +37,13 @@ _GAINS = np.exp(-np.arange(16 * _DEPTHS) / _DEPTHS).astype(np.float32)
 
 
 class Veil:
-    """size: (width, height) of a frame; ground_size: of a ground. core: the box in pixels of the frame behind which
+    """size: (width, height) of a frame; ground_size: of a ground. cores: boxes in pixels of the frame behind which
     the limit holds everywhere. limit: luminance at the most (dark) or at the least."""
 
     def __init__(
-        self, size: tuple[int, int], ground_size: tuple[int, int], core: Box, limit: float, dark: bool
+        self, size: tuple[int, int], ground_size: tuple[int, int], cores: Sequence[Box], limit: float, dark: bool
     ) -> None:
-        self.cover = _cover(size, ground_size, core)
+        self.cover = np.maximum.reduce([_cover(size, ground_size, core) for core in cores])
         self._toned = np.zeros((3, *self.cover.shape), np.float32)
         bound = limit if dark else 1 - limit
         level = np.maximum(_linear, 1e-9)
