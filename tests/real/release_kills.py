@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,7 +27,7 @@ title = "Harbour Lights"
 artist = "Ada Park"
 theme = "ships that come home at night"
 style = "pop"
-bars = 12
+bars = 6
 seed = 7
 """
 
@@ -78,7 +79,7 @@ def main() -> None:
         folder, before = Path(top) / "killed", workers()
         for number in range(asked.kills):
             process = subprocess.Popen([*command, str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            moments.append(rng.uniform(0.2, max(1.0, lasted * (1 - number / asked.kills))))
+            moments.append(rng.uniform(0.2, lasted))
             time.sleep(moments[-1])
             os.kill(process.pid, signal.SIGKILL)
             ended = process.wait() >= 0
@@ -89,6 +90,8 @@ def main() -> None:
             assert not torn, f"not whole after kill {number + 1}: {torn}"
             when = f"{moments[-1]:.1f} s{' (at its end)' if ended else ''}"
             say(f"kill {number + 1} at {when}: {len(shown)} files whole")
+            if ended:  # the next ones are to fall into work again
+                shutil.rmtree(folder)
         deadline = time.monotonic() + 5
         while workers() - before and time.monotonic() < deadline:
             time.sleep(0.1)
