@@ -597,3 +597,22 @@ def test_the_command_line_writes_a_brief_and_tells_mistakes_in_a_line(tmp_path: 
     assert wrong.returncode == 2 and wrong.stderr.count("\n") == 1
     assert "brief.toml:3: unknown key 'mod'" in wrong.stderr and "Did you mean 'mood'?" in wrong.stderr
     assert run_cli(str(path)).returncode == 2 and not (tmp_path / "out").exists()
+
+
+def test_the_command_line_says_what_was_made_as_json(brief: Brief, tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from aigc_music.cli.release import command
+
+    def run(*more: str) -> tuple[int, dict[str, Any]]:
+        arguments = [str(tmp_path / "brief.toml"), str(tmp_path / "out"), "--json", "--workers", "0", *more]
+        result = CliRunner().invoke(command, arguments)
+        return result.exit_code, json.loads(result.stdout.splitlines()[-1])
+
+    code, told = run("--only", "words, cover")
+    assert code == 0 and told["folder"] == str(tmp_path / "out")
+    assert {stage["name"] for stage in told["stages"] if stage["made"]} == {"music", "words", "cover", *PAPERS}
+    assert {"path", "sha256", "mime", "role", "parents", "disclosure"} <= set(told["artifacts"][0])
+    Fake.failing = {"audio"}
+    code, told = run()
+    assert code == 1 and {stage["state"] for stage in told["stages"]} == {"done", "failed", "blocked"}
