@@ -161,13 +161,13 @@ def test_on_ray_with_a_worker_killed(tmp_path: Path) -> None:
         if os.environ.get("CI"):
             pytest.fail("not installed: ray")
         pytest.skip("not installed: ray")
-    briefs, folder, beside = write_briefs(tmp_path / "briefs", 6), tmp_path / "ray", tmp_path / "here"
+    briefs, folder, beside = write_briefs(tmp_path / "briefs", 4), tmp_path / "ray", tmp_path / "here"
     driver = start(briefs, folder, "local")
     try:
-        wait_for(folder, 3, driver)
+        wait_for(folder, 2, driver)
         kill_worker(folder)
         assert driver.wait(300) == 0
     finally:
         driver.kill()
     assert run_catalogue(sorted(briefs.glob("*.toml")), beside, only=["music", "words"]).ok
-    assert judged(folder, beside, []) == Found(6, stages_of(6), [], [], [])
+    assert judged(folder, beside, []) == Found(4, stages_of(4), [], [], [])
