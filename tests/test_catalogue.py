@@ -135,6 +135,12 @@ def test_another_version_or_another_disk_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("on", ["", "banana", "ray://", "ray:// host", "http://host:1/"])
+def test_an_address_that_is_none_is_refused(on: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no place to work at"):
+        run_catalogue(briefs_in(tmp_path, 1), tmp_path / "all", on=on)
+
+
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'aigc-music\[scale\]'"):

@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import re
 import time
 import warnings
 from collections.abc import Iterator
@@ -94,7 +95,13 @@ class Hands(Protocol):
 def hands_on(on: str | None, workers: int | None) -> Hands:
     """Processes of this machine for None, a Ray of this machine for 'local', else the Ray at that address.
     MissingExtraError without Ray, UsageError where none answers."""
-    return _Local(workers) if on is None else _Ray(on, workers)
+    if on is None:
+        return _Local(workers)
+    if not re.fullmatch(r"local|auto|ray://\S+|[\w.-]+:\d+", on):
+        raise UsageError(
+            f"no place to work at: {on!r}; give 'local', or the address of a Ray such as ray://HOST:10001"
+        )
+    return _Ray(on, workers)
 
 
 def do(task: Task, engine: Engine) -> Report:
