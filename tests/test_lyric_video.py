@@ -22,7 +22,7 @@ from aigc_music.generators.design.fonts import FontBook
 from aigc_music.generators.design.palettes import PALETTES, Palette
 from aigc_music.generators.lyric_video import LAYOUTS, LabelledScene, LyricScene, label_text, reserved
 from aigc_music.generators.lyric_video.inks import CONTRAST, inks_of
-from aigc_music.generators.lyric_video.layouts import typeset
+from aigc_music.generators.lyric_video.layouts import choose_layout
 from aigc_music.generators.lyric_video.measure import contrasts, figures, outside, sung_seen, wipe_errors
 from aigc_music.generators.lyric_video.phrases import phrases_of, schedule_of
 from aigc_music.generators.lyric_video.setting import Setter
@@ -365,11 +365,10 @@ def test_single_words_fill_the_frame_one_after_the_other() -> None:
 
 
 def test_layouts_are_drawn_from_the_seed_and_can_be_asked_for() -> None:
-    drawn = {typeset(SONG, SIZE, request_of(layout=None, seed=seed), (0, 0, 0, 0), 0, 32).name for seed in range(30)}
-    assert drawn == set(LAYOUTS)
-    assert "lower" not in {
-        typeset(SONG, SHAPES["tall"], request_of(layout=None, seed=s), UPRIGHT, 0, 32).name for s in range(30)
-    }
+    requests = [request_of(layout=None, seed=seed) for seed in range(40)]
+    assert {choose_layout(request, "wide") for request in requests} == set(LAYOUTS)
+    assert {choose_layout(request, "tall") for request in requests} == {"centre", "stack", "single"}
+    assert worded(layout=None, seed=3).set.name == choose_layout(requests[3], "wide")
     with pytest.raises(UsageError, match=r"unknown layout 'centr'.*Did you mean 'centre'"):
         worded(layout="centr")
 

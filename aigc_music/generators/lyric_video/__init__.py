@@ -1,9 +1,10 @@
 """Lyric videos: words over a scene, wiped syllable by syllable as they are sung.
 
 scene       LyricScene: a scene with words over it
-layouts     where words stand and how large; what scenes keep free for them
 phrases     what is shown together, and when one line gives way to the next
 setting     type: even rows, and where each syllable stands
+layouts     where words stand and how large
+typeset     all words of a film, set; what scenes keep free for them
 inks, veil  colours of type; the ground made dark or light enough behind it
 dots        the count before a line
 label       the visible label of AI-made films
@@ -14,7 +15,8 @@ Threads: one at a time a scene. Realtime-safe: no.
 """
 
 from .label import LabelledScene, label_text
-from .layouts import LAYOUTS, reserved
+from .layouts import LAYOUTS
 from .scene import LyricScene
+from .typeset import reserved
 
 __all__ = ["LAYOUTS", "LabelledScene", "LyricScene", "label_text", "reserved"]

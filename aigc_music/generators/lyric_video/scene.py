@@ -24,9 +24,9 @@ from ..clip.scene import Box, Figure, Layers, Scene, Stage
 from ..design.colour import rgb
 from .dots import Dots, dots_of
 from .inks import inks_of
-from .layouts import typeset
 from .phrases import schedule_of, smooth
 from .setting import Block, Placed
+from .typeset import typeset
 from .veil import Veil
 
 __all__ = ["Line", "LyricScene"]
