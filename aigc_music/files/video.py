@@ -22,17 +22,15 @@ Threads: one a writer; the functions any. Realtime-safe: no.
 
 from __future__ import annotations
 
+import io
 import struct
-import tempfile
 from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import av
 import numpy as np
-from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from ..core.errors import FileError, UsageError
@@ -65,7 +63,7 @@ class VideoWriter:
 
     size: (width, height), even. fps: frames a second. quality: constant rate factor of x264, 0..51. sound: cut or
     filled up with silence to the length of the pictures; None for a silent film. title, artist: its tags.
-    Raises UsageError for odd sizes, FileError where the system has no room.
+    Raises UsageError for odd sizes.
 
     >>> with VideoWriter((1920, 1080), 30) as writer:                # doctest: +SKIP
     ...     for frame in frames: writer.add(frame)
@@ -85,14 +83,10 @@ class VideoWriter:
         if size[0] % 2 or size[1] % 2 or min(size) < 16:
             raise UsageError(f"a film of {size[0]} x {size[1]} pixels: give even sides of 16 or more")
         self.size, self.fps, self.frames = size, fps, 0
-        options = {"movflags": "+faststart+negative_cts_offsets", "movie_timescale": str(SOUND_RATE),
+        options = {"movflags": "+negative_cts_offsets", "movie_timescale": str(SOUND_RATE),
                    "fflags": "+bitexact", "use_editlist": "0" if sound is None else "1"}  # fmt: skip
-        try:  # in a file with a name, because ffmpeg opens it a second time
-            self._folder = tempfile.TemporaryDirectory(prefix="aigc-music-film-")
-            self._path = Path(self._folder.name) / "film.mp4"
-            self._container = av.open(str(self._path), "w", format="mp4", options=options)
-        except (FFmpegError, OSError) as error:
-            raise _no_room(error) from error
+        self._file = io.BytesIO()  # in memory: nothing is left on a disk by whatever ends the program
+        self._container = av.open(self._file, "w", format="mp4", options=options)
         self._container.metadata.update({key: text for key, text in (("title", title), ("artist", artist)) if text})
         self._pictures = self._container.add_stream("libx264", rate=fps, options=_x264(fps, quality))
         self._pictures.width, self._pictures.height = size
@@ -111,32 +105,26 @@ class VideoWriter:
 
     def add(self, frame: av.VideoFrame) -> None:
         """The next frame, yuv420p of this size, limited range BT.709; it may be used again after the call. The sound
-        goes along with it. Raises FileError where the system has no room."""
+        goes along with it."""
         frame.pts, frame.time_base = self.frames, Fraction(1, self.fps)
         frame.color_range = LIMITED
         frame.colorspace = frame.color_primaries = frame.color_trc = BT709
         self.frames += 1
-        try:
-            self._container.mux(self._pictures.encode(frame))
-            while self._sound is not None and self._sent + _BLOCK <= self._wanted():
-                self._send(_BLOCK)
-        except FFmpegError as error:
-            raise _no_room(error) from error
+        self._container.mux(self._pictures.encode(frame))
+        while self._sound is not None and self._sent + _BLOCK <= self._wanted():
+            self._send(_BLOCK)
 
     def finish(self) -> bytes:
-        """The film. Raises UsageError where it has no frame, FileError where the system has no room."""
+        """The film. Raises UsageError where it has no frame, FileError for one of 4 GB or more."""
         if not self.frames:
             raise UsageError("a film without frames: add one at least")
-        try:
-            if self._sound is not None:
-                if self._sent < self._wanted():
-                    self._send(self._wanted() - self._sent)
-                self._container.mux(self._sound.encode(None))
-            self._container.mux(self._pictures.encode(None))
-            self._container.close()
-            return self._path.read_bytes()
-        except (FFmpegError, OSError) as error:
-            raise _no_room(error) from error
+        if self._sound is not None:
+            if self._sent < self._wanted():
+                self._send(self._wanted() - self._sent)
+            self._container.mux(self._sound.encode(None))
+        self._container.mux(self._pictures.encode(None))
+        self._container.close()
+        return _index_in_front(self._file.getvalue())
 
     def _wanted(self) -> int:
         """Frames of sound that belong to the pictures so far."""
@@ -158,12 +146,7 @@ class VideoWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            self._container.close()
-        except (FFmpegError, OSError):  # a film given up on a full disk
-            pass
-        finally:
-            self._folder.cleanup()
+        self._container.close()
 
 
 def _x264(fps: int, quality: int) -> dict[str, str]:
@@ -174,11 +157,18 @@ def _x264(fps: int, quality: int) -> dict[str, str]:
             "x264-params": own}  # fmt: skip
 
 
-def _no_room(error: Exception) -> FileError:
-    reason = getattr(error, "strerror", None) or str(error)
-    return FileError(
-        f"cannot write the film: {reason}: free some space where temporary files lie ({tempfile.gettempdir()})"
-    )
+def _index_in_front(data: bytes) -> bytes:
+    """A film with its index (moov) before its pictures, and the places of those moved on by as much."""
+    places = {data[begin - 4 : begin]: (begin - 8, end) for _, begin, end in _boxes(data, 0, len(data))}
+    front = places[b"ftyp"][1]
+    begin, end = places[b"moov"]
+    if len(data) >= 1 << 32:
+        raise FileError(f"a film of {len(data) >> 30} GB: give fewer seconds, or a quality of a higher number")
+    index = bytearray(data[begin:end])
+    for first, last in _inside(index, 8, len(index), (b"trak", b"mdia", b"minf", b"stbl", b"stco")):
+        offsets = np.frombuffer(index, ">u4", offset=first + 8, count=(last - first) // 4 - 2)
+        offsets += len(index)
+    return b"".join([data[:front], index, data[front:begin], data[end:]])
 
 
 def sound_for_film(sound: Sound) -> NDArray[np.float32]:
@@ -245,7 +235,7 @@ def _box(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", 4 + len(kind) + len(content)) + kind + content
 
 
-def _boxes(data: bytes, begin: int, end: int) -> Iterator[Place]:
+def _boxes(data: bytes | bytearray, begin: int, end: int) -> Iterator[Place]:
     """The boxes of a stretch, up to the first that is damaged."""
     while begin + 8 <= end:
         size, head = int.from_bytes(data[begin : begin + 4], "big"), 8
@@ -276,7 +266,7 @@ def _without(data: bytes, *, label: bool, xmp: bool) -> bytes:
     return b"".join(parts)
 
 
-def _inside(data: bytes, begin: int, end: int, path: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:
+def _inside(data: bytes | bytearray, begin: int, end: int, path: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:
     """Where the boxes under a path of kinds begin and end."""
     if not path:
         yield begin, end
