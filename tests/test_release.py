@@ -357,8 +357,20 @@ def test_the_manifest_keeps_its_contract(whole: Path) -> None:
     assert set(rows["video/lyric-video.mp4"]["parents"]) == {
         "music/song.mid", "words/words.ttml", "music/master.wav", "cover/cover.jpg",
     }  # fmt: skip
+    assert set(rows["video/lyric-video.mp4"]["disclosure"]) == {
+        "composition", "lyrics", "instruments", "artwork", "video",
+    }  # fmt: skip
+    assert rows["words/words.lrc"]["disclosure"] == {"lyrics": "generated"}
     records = json.loads((whole / "provenance.json").read_bytes())["records"]
     assert set(records) <= set(rows) and len({record["id"] for record in records.values()}) == len(records)
+
+
+def test_a_brief_can_disclose_more_than_is_known_and_never_less(brief: Brief, tmp_path: Path) -> None:
+    Fake.failing = {"video"}
+    labels = replace(brief.labels, disclosure={"composition": "none", "vocals": "generated"})
+    release(replace(brief, labels=labels), tmp_path, workers=0, only=["music"])
+    row = json.loads((tmp_path / "manifest.json").read_bytes())["artifacts"][-2]
+    assert row["path"] == "music/song.mid" and row["disclosure"] == {"composition": "generated"}
 
 
 def test_a_stage_sees_only_the_keys_that_it_declares(brief: Brief) -> None:

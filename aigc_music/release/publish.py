@@ -29,6 +29,8 @@ __all__ = ["Artifact", "Publisher"]
 
 JOURNAL = "published.json"
 _MORE_MIMES = {".html": "text/html", ".c2pa": "application/c2pa", ".toml": "application/toml"}
+_HOLDING = ("audio", "video")  # assets that hold what they are made of
+_MUSIC = (".mid", ".musicxml")  # files beside words that hold the melody's song
 _DETACHED = (".mid",)  # kinds of files whose signature stands beside them
 
 
@@ -81,7 +83,7 @@ class Publisher:
     def _put(self, row: Row, source: Path, main: Row | None) -> None:
         record = row.record or (main.record if main else None)
         parents = self._parents(row, main)
-        disclosure = disclosed(record, self.brief.labels)
+        disclosure = self._disclosure(row, record, parents)
         told = [row.path, row.role, row.sha256, self.brief.title, disclosure, record and record["id"],
                 [(path, self.artifacts[path].sha256) for path in parents]]  # fmt: skip
         key = hashlib.sha256(self._labels + canonical(told)).hexdigest()
@@ -105,6 +107,18 @@ class Publisher:
         hashes = [parent["sha256"] for parent in row.record["parents"]] if row.record else []
         paths = [self._by_content[sha256] for sha256 in hashes if sha256 in self._by_content]
         return tuple(path for path in dict.fromkeys(paths) if path in self.artifacts)
+
+    def _disclosure(self, row: Row, record: Record | None, parents: tuple[str, ...]) -> dict[str, str]:
+        """Role -> how much of it a machine did, of the roles that a file has: what its record says, and its parents
+        where it holds them. A brief can say more of a role, never less."""
+        from .labels import merged
+
+        told = [record["disclosure"]] if record else []
+        if record and (record["asset"] in _HOLDING or row.path.endswith(_MUSIC)):
+            inside = [*parents, *(path for parent in parents if row.of for path in self.artifacts[parent].parents)]
+            told += [self.artifacts[path].disclosure for path in inside]
+        found = merged(*told)
+        return merged(found, {role: how for role, how in self.brief.labels.disclosure.items() if role in found})
 
     def _stands(self, path: str, key: str) -> bool:
         """Whether the file, and its signature, are there as they were published for this key."""
@@ -188,15 +202,6 @@ class Publisher:
     def _write_journal(self) -> None:
         with atomic_write(self._journal) as file:
             file.write(json.dumps(self._entries, indent=1).encode())
-
-
-def disclosed(record: Record | None, labels: Labels) -> dict[str, str]:
-    """Role -> how much of it a machine did, of the roles that a file with this record has. A brief can say more than
-    the record does, never less."""
-    from .labels import merged
-
-    told = record["disclosure"] if record else {}
-    return merged(told, {role: how for role, how in labels.disclosure.items() if role in told})
 
 
 def _labels(labels: Labels) -> dict[str, Any]:
