@@ -14,6 +14,11 @@ the change that is explained by parts of 16 pixels moving (optical flow by least
 distance: sliced Wasserstein of changes in patches of 7 x 7 x 3 frames to those of real pans; its floor is that of
 real pans to other real pans.
 
+Found with 60 films and 150 latents: of real pans 71 % is moved; of the walk 12 %, of the fade 5 %, of the learned
+model 11 %, of the walk under a camera 82 %; distances 0.04, 0.22, 0.45, 0.22, 0.22. A change of the latent can show
+half of a small pan (`within`), but the linear model finds only 6 % of it on latents that it has not seen (`fit`). So
+no temporal model is shipped: the walk goes on slowly below a camera.
+
 Threads: offline, a minute; five more to learn. Realtime-safe: no.
 """
 

@@ -82,9 +82,8 @@ class Flow:
             start = float(lead.start[note])
             x, y = self._place(start, float(lead.height[note]))
             away = ((self._seeds[:, 0] - x) ** 2 + (self._seeds[:, 1] - y) ** 2) / 120.0**2
-            shine += (
-                np.float32(float(lead.velocity[note]) * fall(at - start, 0.25)) / (1 + away).astype(np.float32) ** 2
-            )
+            loud = float(lead.velocity[note]) * fall(at - start, 0.25)
+            shine += (loud / (1 + away) ** 2).astype(np.float32)
         return np.minimum(shine, 1)
 
     def _place(self, start: float, height: float) -> tuple[float, float]:

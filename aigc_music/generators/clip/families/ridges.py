@@ -129,7 +129,8 @@ class Ridges:
 
     def _lantern(
         self, across: float, foot: float, up: float, size: float, lit: float, burnt: float
-    ) -> tuple[Any, Area]:
+    ) -> tuple[Callable[[Any], None], Area]:
+        """How it is drawn, and what it touches."""
         unlit = self._unlit
 
         def draw(canvas: Any) -> None:

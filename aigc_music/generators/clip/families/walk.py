@@ -1,7 +1,9 @@
 """Walk: our painter's pictures as a print in three inks. With every chord it goes on to another picture, faster where
 the song is full; the same chord is the same picture. Notes of the tune run over it as rings.
 
-The painter's pictures have 64 pixels; screened into lines they are material of a print and not enlarged.
+The painter's pictures have 64 pixels; screened into lines they are material of a print and not enlarged. A camera
+pans over them, because a walk alone boils more than it moves; a temporal model learned for it was no better than the
+walk, see models/pictures/motion.py.
 Threads: one. Realtime-safe: no.
 """
 
@@ -104,10 +106,8 @@ class Walk:
         x, y = self.paper.free.middle
         turn = math.tau * self._turn * pace
         x, y = x + self._pan * math.sin(turn), y + 0.7 * self._pan * math.cos(turn)
-        return (
-            _enlarging(self._size, self._x[0], x, self._side),
-            _enlarging(self._size, self._y[:, 0], y, self._side),
-        )
+        across = _enlarging(self._size, self._x[0], x, self._side)
+        return across, _enlarging(self._size, self._y[:, 0], y, self._side)
 
     def _colours(self, at: float) -> NDArray[np.float32]:
         """Paper, the two flat inks, the lines: the chord's colour in front of its shade."""
