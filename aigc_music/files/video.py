@@ -239,13 +239,13 @@ def _boxes(data: bytes | bytearray, begin: int, end: int) -> Iterator[Place]:
     """The boxes of a stretch, up to the first that is damaged."""
     while begin + 8 <= end:
         size, head = int.from_bytes(data[begin : begin + 4], "big"), 8
-        kind = data[begin + 4 : begin + 8]
+        kind = bytes(data[begin + 4 : begin + 8])
         if size == 1:
             size, head = int.from_bytes(data[begin + 8 : begin + 16], "big"), 16
         elif size == 0:
             size = end - begin
         if kind == b"uuid":
-            kind, head = kind + data[begin + head : begin + head + 16], head + 16
+            kind, head = kind + bytes(data[begin + head : begin + head + 16]), head + 16
         if not head <= size <= end - begin:
             return
         yield kind, begin + head, begin + size
