@@ -1,7 +1,11 @@
 """From one brief to a release folder: everything a release needs, labelled, signed and traceable.
 
-brief, toml_lines      what is wished for, and on which line
-stages, cuts           what is made of what
-store, run             made once, kept, published; taken up again where it stopped
-manifest, album        what is in the folder; several songs with one look
+brief, toml_lines               what is wished for, and on which line
+stages, cuts                    what is made of what, and which stretch of a song stands for it
+store, run                      made once and kept; stage by stage, taken up again where it stopped
+publish, manifest, page         files to their places, what tells of them, a page to look at all
+album, catalogue, hands         several songs with one look; hundreds of briefs on many machines
+labels, visible, credits        how much a machine did, in every language that asks for it
+signing, sealing, certificate   C2PA
+originality, verify             what was copied; whether all of it holds
 """

@@ -207,7 +207,7 @@ def code_fingerprint() -> str:
     found = hashlib.sha256()
     for top in _CODE:
         for path in sorted((root / top).rglob("*")):
-            if path.suffix in (".py", ".json") and path.is_file():
+            if path.suffix in (".py", ".json", ".otf") and path.is_file():
                 found.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     found.update(canonical({name: _version(name) for name in _LIBRARIES} | {"python": platform.python_version()}))
     found.update(os.environ.get("AIGC_MUSIC_MODELS", "").encode())
