@@ -6,6 +6,7 @@ store, run                      made once and kept; stage by stage, taken up aga
 publish, manifest, page         files to their places, what tells of them, a page to look at all
 album, catalogue, hands         several songs with one look; hundreds of briefs on many machines
 labels, visible, credits        how much a machine did, in every language that asks for it
-signing, sealing, certificate   C2PA
+signing, claims, sealing        C2PA, with
+signature, certificate          what is read of it, and whose name it bears
 originality, verify             what was copied; whether all of it holds
 """
