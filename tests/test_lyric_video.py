@@ -231,7 +231,7 @@ def test_words_leave_in_a_pause_and_the_title_comes_back() -> None:
     assert {row.phrase for row in scene.lines(9.0)} == {0, 1}
     assert {row.phrase for row in scene.lines(19.0)} == {-1}
     assert {row.phrase for row in scene.lines(25.5)} == {3}
-    assert scene.strength(9.0) == 1
+    assert scene.strengths(9.0)[0] == 1
 
 
 def test_dots_count_in_on_the_beats() -> None:
@@ -401,8 +401,8 @@ def test_no_pixel_gets_past_the_veil(seed: int, dark: bool, levels: int) -> None
     rng = np.random.default_rng(seed)
     ground = np.full((45, 80, 4), 255, np.uint8)
     ground[..., :3] = rng.integers(0, levels, (45, 80, 3)) * (255 // (levels - 1))
-    assert veil.over(ground, 0.0) is ground
-    behind = luminances(veil.over(ground, 1.0))[10:30, 20:60]
+    assert veil.over(ground, [0.0]) is ground
+    behind = luminances(veil.over(ground, [1.0]))[10:30, 20:60]
     step = 0.006 if dark else 0.012  # one level of sRGB
     assert behind.max() <= limit + step if dark else behind.min() >= limit - step
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -98,9 +99,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The turns of all phrases, in order."""
+    """The turns of all phrases, in order. ends: when the last of those up to each is gone."""
 
     turns: tuple[Turn, ...]
+    ends: tuple[float, ...]
 
     def place(self, time_s: float) -> float:
         """Number of the current phrase, between two of them while one turns into the next."""
@@ -124,9 +126,10 @@ class Schedule:
         index = bisect_left(self.turns, time_s, key=lambda turn: turn.shown)
         return max(
             (
-                smooth((time_s - turn.shown + turn.come) / margin_s + 1)
-                * (1 - smooth((time_s - turn.leaves - turn.fade) / margin_s))
-                for turn in self.turns[max(0, index - 3) : index + 2]
+                smooth((time_s - turn.shown + turn.come) / margin_s + 1) * (1 - smooth((time_s - end) / margin_s))
+                for turn, end in zip(
+                    self.turns[max(0, index - 1) : index + 2], self.ends[max(0, index - 1) :], strict=False
+                )
             ),
             default=0.0,
         )
@@ -164,7 +167,7 @@ def schedule_of(phrases: Sequence[Phrase], begin_s: float, end_s: float) -> Sche
             length = after.end - after.begin
             leaves = max(phrase.end_s, 0.5 * (after.begin + after.end))
             turns[index] = replace(turn, leaves=leaves, fade=min(0.3, max(0.12, 0.5 * length)))
-    return Schedule(tuple(turns))
+    return Schedule(tuple(turns), tuple(accumulate((turn.leaves + turn.fade for turn in turns), max)))
 
 
 def smooth(share: float) -> float:

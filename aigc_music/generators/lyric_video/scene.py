@@ -132,15 +132,14 @@ class LyricScene:
     def behind(self, time_s: float) -> Layers:
         """The same without the words: the veiled ground, and the inner scene's figures out of their way."""
         layers = self.scene.draw(time_s)
-        strength = self.strength(time_s)
+        strengths = self.strengths(time_s)
         height, width = layers.ground.shape[:2]
         if (width, height) not in self._veils:
             self._veils[width, height] = Veil(
                 self.stage.size, (width, height), self.cores, self.inks.limit, self.inks.dark
             )
-        ground, figures = self._veils[width, height].over(layers.ground, strength), layers.figures
-        if strength > 0:
-            figures = tuple(self._parted(each, strength) for each in figures)
+        ground, figures = self._veils[width, height].over(layers.ground, strengths), layers.figures
+        figures = tuple(self._parted(each, strengths) for each in figures)
         rest = 1.0 if self.stage.loop else smooth((self.end - time_s) / _ENDING_S)
         if rest < 1:
             colour = np.array([*rgb(self.stage.palette.ground), 255], np.float32)
@@ -148,10 +147,13 @@ class LyricScene:
             figures = tuple(Figure(each.box, partial(_faded, each, rest)) for each in figures)
         return Layers(ground, figures)
 
-    def strength(self, time_s: float) -> float:
-        """0..1 of the veil: 1 from before words are seen until they are gone."""
-        cards = (_bump(time_s, card.begin, card.end, _VEIL_S) for card in self._cards)
-        return max([self.schedule.any_shown(time_s, _VEIL_S), *cards])
+    def strengths(self, time_s: float) -> tuple[float, ...]:
+        """0..1 of the veil over each of the cores: 1 from before its words are seen until they are gone."""
+        lines = self.schedule.any_shown(time_s, _VEIL_S)
+        cards = [(card, _bump(time_s, card.begin, card.end, _VEIL_S)) for card in self._cards]
+        below = max((shown for card, shown in cards if card.block is self.set.caption), default=0.0)
+        lines = max([lines, *(shown for card, shown in cards if card.block is self.set.title)])
+        return (lines, below)[: len(self.cores)]
 
     def lines(self, time_s: float) -> Iterator[Line]:
         """The rows of type that are seen at a time."""
@@ -188,10 +190,10 @@ class LyricScene:
             yield Line(placed, x, y, size, opacity, sung, index, self.inks.coming(away),
                        self.inks.of_section(self.set.phrases[index].section))  # fmt: skip
 
-    def _parted(self, figure: Figure, strength: float) -> Figure:
+    def _parted(self, figure: Figure, strengths: tuple[float, ...]) -> Figure:
         """A figure of the scene behind, that fades out before it gets behind words."""
-        cores = [core for core in self.cores if _meet(figure.box, core)]
-        return Figure(figure.box, partial(_draw_parted, figure, cores, strength)) if cores else figure
+        cores = [row for row in zip(self.cores, strengths, strict=True) if row[1] > 0 and _meet(figure.box, row[0])]
+        return Figure(figure.box, partial(_draw_parted, figure, cores)) if cores else figure
 
     def _card(self, card: _Card, opacity: float, comes: bool) -> Iterator[Line]:
         clear, height = self.set.clear, card.block.height
@@ -240,11 +242,11 @@ def _meet(first: Box, second: Box) -> bool:
             and first.top < second.bottom and second.top < first.bottom)  # fmt: skip
 
 
-def _draw_parted(figure: Figure, cores: list[Box], strength: float, canvas: Any) -> None:
+def _draw_parted(figure: Figure, cores: list[tuple[Box, float]], canvas: Any) -> None:
     """Draw a figure with holes for words, whose edges are softened in a few steps."""
     canvas.saveLayer(skia.Rect(*figure.box))
     figure.draw(canvas)
-    for core in cores:
+    for core, strength in cores:
         reach = 0.06 * (core.bottom - core.top)
         for step in range(_HOLE_STEPS):
             by = 2 + reach * (1 - step / (_HOLE_STEPS - 1))

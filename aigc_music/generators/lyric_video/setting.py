@@ -322,7 +322,7 @@ def _edges(cover: NDArray[np.uint8]) -> tuple[float, float]:
     if len(inked) == 0:
         return 0.0, 0.0
     first, last = int(inked[0]), int(inked[-1])
-    return first + 1 - cover[first] / 255, last + cover[last] / 255
+    return float(first + 1 - cover[first] / 255), float(last + cover[last] / 255)
 
 
 def _direction(text: str) -> bool | None:

@@ -31,7 +31,7 @@ NEXT_SHARE = 0.56
 _GAP = 0.5  # between the current line and the next, in ems of the current
 _SMALL_SHARE = 0.64  # of what is set beneath a line
 _TITLE_SIZE, _ARTIST_SHARE = 1.5, 0.42  # in the size of lines, and of the title
-_CAPTION_SIZE, _CAPTION_ARTIST = 0.5, 0.75
+_CAPTION_SIZE, _CAPTION_ARTIST = 0.045, 0.8  # of the shorter side, and of the title
 _SHRINKS = (1.0, 0.92, 0.85, 0.78, 0.72, 0.66, 0.6)
 _MOST_FIT = 0.85  # of the lines fit at the size of the song; the rest are set smaller, or cut
 _LEAST = 0.72  # of that size: below it a line is cut
@@ -121,9 +121,9 @@ class Typeset:
         free = self.clear.width - self.caption.width
         share = 0.5 if self.layout.align == "centre" else 1.0 if self.caption.backwards else 0.0
         low, high = self.clear.bottom - self.caption.height, self.clear.top
-        if low >= self.extent.bottom + self.gap:
+        if low > self.extent.bottom + 0.5 * self.caption.size:
             return self.clear.left + share * free, low
-        if high + self.caption.height <= self.extent.top - self.gap:
+        if high + self.caption.height < self.extent.top - 0.5 * self.caption.size:
             return self.clear.left + share * free, high
         return None
 
@@ -176,9 +176,10 @@ def typeset(
     names = request.title or lyrics.title, request.artist or lyrics.artist
     title = _card(setter, *names, _TITLE_SIZE * most, _ARTIST_SHARE, room, layout)
     early = bool(phrases) and phrases[0].start_s - start_s < EARLY_S
-    caption = _card(setter, *names, _CAPTION_SIZE * most, _CAPTION_ARTIST, clear, layout) if early else None
-    if caption is not None and room.top - clear.top < 1.5 * caption.height:  # else it stands above the lines
-        room = room._replace(bottom=min(room.bottom, clear.bottom - caption.height - _GAP * most))
+    small = _CAPTION_SIZE * min(frame) * FACE_SIZE[face]
+    caption = _card(setter, *names, small, _CAPTION_ARTIST, clear, layout) if early else None
+    if caption is not None and room.top - clear.top < caption.height + 2 * small:  # else it stands above the lines
+        room = room._replace(bottom=min(room.bottom, clear.bottom - caption.height - 2 * small))
 
     rows = layout.rows if shape == "wide" else layout.tall_rows
     type_size = _song_size([_total(setter, phrase.words) for phrase in phrases], most, rows * room.width)

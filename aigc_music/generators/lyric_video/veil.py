@@ -43,22 +43,22 @@ class Veil:
     def __init__(
         self, size: tuple[int, int], ground_size: tuple[int, int], cores: Sequence[Box], limit: float, dark: bool
     ) -> None:
-        self.cover = np.maximum.reduce([_cover(size, ground_size, core) for core in cores])
-        self._toned = np.zeros((3, *self.cover.shape), np.float32)
+        self.covers = [_cover(size, ground_size, core) for core in cores]
+        self._toned = np.zeros((3, *self.covers[0].shape), np.float32)
         bound = limit if dark else 1 - limit
         level = np.maximum(_linear, 1e-9)
         gain = np.minimum(1.0, bound * level**_POWER / level)
         self._depth = (-_DEPTHS * np.log(gain)).astype(np.float32)
         self._dark = dark
-        y, x = np.mgrid[: self.cover.shape[0], : self.cover.shape[1]]
+        y, x = np.mgrid[: ground_size[1], : ground_size[0]]
         self._grain = np.modf(52.9829189 * np.modf(0.06711056 * x + 0.00583715 * y)[0])[0].astype(np.float32)
 
-    def over(self, ground: NDArray[np.uint8], strength: float) -> NDArray[np.uint8]:
-        """A ground with the veil over it. strength: 0..1."""
-        if strength <= 0:
+    def over(self, ground: NDArray[np.uint8], strengths: Sequence[float]) -> NDArray[np.uint8]:
+        """A ground with the veil over it. strengths: 0..1, one a core."""
+        shown = [cover * np.float32(by) for cover, by in zip(self.covers, strengths, strict=True) if by > 0]
+        if not shown:
             return ground
-        veiled = ground.copy()
-        cover = self.cover * np.float32(strength)
+        veiled, cover = ground.copy(), np.maximum.reduce(shown)
         _tone(veiled, cover, self._depth, _GAINS, self._dark, LINEAR, _ENCODED, self._toned)
         _soften(veiled, cover, self._toned, self._grain)
         return veiled
