@@ -33,6 +33,7 @@ MOVIEPY_VARIABLE = "AIGC_MUSIC_MOVIEPY"
 SIZE, FPS, QUALITY = (1920, 1080), 30, 20
 START_S = 3.0  # of the first frame: a line is being sung, and gives way to the next
 _ROUNDS = 2
+_ENDING_S = 2.0  # in which a film fades out; not measured
 _BPM = 120
 _WORDS = ("Harbour lights are calling over the water", "all the boats are coming home to stay")
 _CHORDS = ((48, 64, 67, 72), (45, 60, 64, 69), (41, 60, 65, 69), (43, 59, 62, 67))
@@ -91,7 +92,7 @@ def _film(frames: int, family: str) -> BuiltinVideo:
         VideoRequest(
             kind="lyric_video", song=_song(), lyrics=_lyrics(), title="Harbour Lights", artist="Ada Park",
             family=family, palette="night ferry", size=SIZE, fps=FPS, quality=QUALITY, start_s=START_S,
-            seconds=max(1.0, frames / FPS), seed=1,
+            seconds=frames / FPS + _ENDING_S, seed=1,
         )
     )  # fmt: skip
 
