@@ -16,16 +16,20 @@ from xml.etree.ElementTree import Element
 
 from ..brief import Brief
 from .markup import document, el
-from .sections import SECTIONS, player_bar, sleeve
+from .media import film, form, short_films, stems, tracks, words
+from .papers import credits, downloads, made, signatures
 from .shown import Shown, show
+from .top import player_bar, sleeve
 
 __all__ = ["page_html"]
+
+_SECTIONS = (tracks, form, words, film, short_films, stems, downloads, credits, made, signatures)
 
 
 def page_html(manifest: dict[str, Any], brief: Brief, folder: Path) -> bytes:
     """The page of the release that lies in `folder`, as the bytes of its index.html."""
     shown = show(manifest, brief, folder)
-    parts = [build(shown) for build in SECTIONS]
+    parts = [build(shown) for build in _SECTIONS]
     title = f"{brief.title} by {brief.artist}"
     return _page(shown, title, [sleeve(shown), player_bar(shown), el("main", {"class": "wide", "id": "main"}, parts)])
 
