@@ -24,8 +24,9 @@ from aigc_music.core.errors import FileError, UsageError
 from aigc_music.engine.registry import GENERATORS
 from aigc_music.generators.timeline import SectionSpan, Timeline
 from aigc_music.release.album import folder_of, look_of
-from aigc_music.release.brief import SONG, VIDEO, Brief, example, read_brief, seed_of
+from aigc_music.release.brief import Brief, Labels, VideoWishes, read_brief, seed_of
 from aigc_music.release.cuts import best_cut
+from aigc_music.release.keys import LABELS, SONG, VIDEO, example
 from aigc_music.release.manifest import Outcome
 from aigc_music.release.run import finish, make_stage, release
 from aigc_music.release.stages import STAGES, narrowed, needed, wanted
@@ -134,6 +135,12 @@ def test_the_example_can_be_read_as_it_is_and_with_all_its_keys(tmp_path: Path) 
     assert full.tune == "如梦令" and full.songs[0].credits["isrc"] == "QZABC2600001" and full.labels.producer
 
 
+def test_tables_and_briefs_agree_on_what_is_left_out() -> None:
+    for table, values in ((SONG, Brief("", "")), (VIDEO, VideoWishes()), (LABELS, Labels())):
+        for name, key in table.items():
+            assert name in ("title", "artist", "seed") or getattr(values, name) == key.default, name
+
+
 WRONG: dict[str, tuple[str, int, str]] = {
     # what is wrong: (text after title and artist, line, part of the message)
     "an unknown key": ('styl = "pop"', 3, "Did you mean 'style'?"),
@@ -156,6 +163,7 @@ WRONG: dict[str, tuple[str, int, str]] = {
     "a tune for English": ('tune = "如梦令"', 3, "zh"),
     "an unknown tune": ('language = "zh"\n# here\ntune = "如梦"', 5, "如梦令"),
     "an unknown palette": ('[video]\npalette = "bonne"', 4, "Did you mean 'bone'?"),
+    "a loop as a long film": ('[video]\npresets = ["canvas"]', 4, "youtube"),
     "an unknown cover": ('[video]\ncover = "swis"', 4, "Did you mean 'swiss'?"),
     "an ISRC": ('[credits]\nisrc = "QZ-ABC-26-0001"', 4, "ISO 3901"),
     "a check digit": ('[credits]\nupc = "036000291453"', 4, "want 2"),
@@ -165,7 +173,7 @@ WRONG: dict[str, tuple[str, int, str]] = {
     "a file that is not there": ('[labels]\nkey = "no.pem"', 4, "no.pem"),
     "a song without a title": ('[[songs]]\ntheme = "x"', 3, "title"),
     "an empty text": ('theme = " "', 3, "empty"),
-    "a hidden character": ('theme = "a\\u0000b"', 3, "cannot be seen"),
+    "a hidden character": ('theme = "a\\u0000b"', 3, "control character"),
     "a list where text belongs": ('theme = ["a",\n"b"]', 3, "text in quotes"),
     "a key twice": ('title = "again"', 3, "cannot overwrite"),
     "no value": ("bpm =", 3, "invalid value"),

@@ -131,7 +131,7 @@ def _catalogue(briefs: Path, folder: Path, as_json: bool, **wishes: Any) -> None
 def _write_new(path: Path) -> None:
     from aigc_music.core.errors import FileError
     from aigc_music.files.atomic import atomic_write
-    from aigc_music.release.brief import example
+    from aigc_music.release.keys import example
 
     if path.exists():
         raise FileError(f"{str(path)!r} is there already: give another name")

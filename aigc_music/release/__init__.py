@@ -1,6 +1,6 @@
 """From one brief to a release folder: everything a release needs, labelled, signed and traceable.
 
-brief, toml_lines               what is wished for, and on which line
+brief, keys, toml_lines         what is wished for, what may be, and on which line
 stages, cuts                    what is made of what, and which stretch of a song stands for it
 store, run                      made once and kept; stage by stage, taken up again where it stopped
 publish, manifest, page         files to their places, what tells of them, a page to look at all
