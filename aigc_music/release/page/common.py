@@ -5,7 +5,6 @@ Threads: pure. Realtime-safe: no.
 
 from __future__ import annotations
 
-import re
 from urllib.parse import quote
 from xml.etree.ElementTree import Element
 
@@ -48,8 +47,7 @@ def language_of(shown: Shown) -> str | None:
     """The language of the words as a tag, None for an instrumental."""
     if shown.lyrics is not None and shown.lyrics.language:
         return shown.lyrics.language
-    told = shown.brief.language
-    return told if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]+)*", told or "") and told != "none" else None
+    return shown.brief.language if shown.brief.sung else None
 
 
 def length_text(seconds: float) -> str:
