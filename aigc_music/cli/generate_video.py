@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 EPILOG = """\b
 Presets: youtube, youtube-2160p, vertical, square, draft; without words: canvas (Spotify, 3-8 s), motion-square,
 motion-tall (Apple). Lyrics: the .json of 'generate words', or .lrc, .ttml, .ass, .srt, .musicxml, .kar ...
-A wrong name of a preset, family, palette or mood lists those there are.
+A wrong name of a preset, family, layout, palette or mood lists those there are.
 
 \b
 Examples:
@@ -43,8 +43,12 @@ Examples:
 @click.option("--quality", type=int, default=20, show_default=True, help="x264's rate factor, 0..51, less is better.")
 @click.option("--label", is_flag=True, help="A visible label of AI-made content at the beginning (GB 45438).")
 @click.option("--language", default="", help="Of the words, such as zh-Hans, ja, ar. [default: that of the lyrics]")
+@click.option("--layout", help="Where words stand. [default: one drawn by the seed]")
 @click.option("--font", help="Font family of the words.")
 @click.option("--allow-missing-glyphs", is_flag=True, help="Draw boxes where no font has a character.")
+@click.option("--backend", default="builtin", show_default=True, help="Of the pictures: builtin or diffusers.")
+@click.option("--model", default="default", show_default=True, help="For diffusers: a folder or hub id.")
+@click.option("--prompt", default="", help="For diffusers: what the pictures show.")
 @click.option("--seed", type=int, help="Number that fixes all chance. Default: a new one, shown.")
 @click.option("--n", "count", type=int, default=1, show_default=True, help="Make several, best first.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("video.mp4"), show_default=True)
