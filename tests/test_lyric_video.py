@@ -390,6 +390,7 @@ def test_inks_are_read_on_the_limit_and_told_apart(palette: str) -> None:
     for level in levels:
         low, high = sorted((level, inks.limit))
         assert (high + 0.05) / (low + 0.05) >= 1.05 * CONTRAST
+        assert contrast(inks.rest, inks.next) >= CONTRAST
     assert contrast(inks.sung, inks.waits) >= 1.4
 
 

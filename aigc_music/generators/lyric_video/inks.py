@@ -27,12 +27,14 @@ _STRONG = ("chorus", "refrain", "hook", "post-chorus", "drop")
 @dataclass(frozen=True, slots=True)
 class Inks:
     """Colours 0xRRGGBB. sung: of what has been sung; strong: the same in a chorus. waits: of what comes. next: of the
-    line after. dark: whether the ground is darker than they are; limit: its luminance at the most (or least)."""
+    line after. rest: what the picture fades to. dark: whether the ground is darker than they are; limit: its
+    luminance at the most (or least)."""
 
     sung: int
     strong: int
     waits: int
     next: int
+    rest: int
     dark: bool
     limit: float
 
@@ -60,7 +62,7 @@ def inks_of(palette: Palette) -> Inks:
         strong = sung
     worst = (min if dark else max)(luminance(ink) for ink in (sung, strong, waits, following))
     limit = (worst + 0.05) / _AIM - 0.05 if dark else (worst + 0.05) * _AIM - 0.05
-    return Inks(sung, strong, waits, following, dark, limit)
+    return Inks(sung, strong, waits, following, _at_least(palette.ground, limit, not dark), dark, limit)
 
 
 def _at_least(colour: int, wanted: float, dark: bool) -> int:

@@ -27,7 +27,7 @@ from .scene import Line, LyricScene
 __all__ = ["contrasts", "figures", "outside", "wipe_errors", "x_height"]
 
 _READ = 0.99  # opacity from which a line counts as one that is read
-_INK = 64  # cover of 255 from which the colour of a pixel is clear
+_INK = 160  # cover of 255 from which the colour of a pixel is clear
 
 
 def figures(

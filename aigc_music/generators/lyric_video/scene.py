@@ -142,7 +142,7 @@ class LyricScene:
         figures = tuple(self._parted(each, strengths) for each in figures)
         rest = 1.0 if self.stage.loop else smooth((self.end - time_s) / _ENDING_S)
         if rest < 1:
-            colour = np.array([*rgb(self.stage.palette.ground), 255], np.float32)
+            colour = np.array([*rgb(self.inks.rest), 255], np.float32)
             ground = (ground * np.float32(rest) + colour * np.float32(1 - rest)).astype(np.uint8)
             figures = tuple(Figure(each.box, partial(_faded, each, rest)) for each in figures)
         return Layers(ground, figures)
