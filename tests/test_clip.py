@@ -260,6 +260,9 @@ def test_the_end_of_a_loop_is_its_beginning() -> None:
     assert follow.pace(0.0) == pytest.approx(0) and follow.pace(LENGTH) == pytest.approx(LENGTH)
     assert follow.energy(0.0) == pytest.approx(follow.energy(LENGTH))
     assert follow.rate(0.03) * LENGTH == pytest.approx(1) and follow.rate(-0.6) * LENGTH == pytest.approx(-2)
+    assert follow.sway(0.03, LENGTH) == pytest.approx(follow.sway(0.03, 0.0)), "to and fro"
+    speeds = [abs(follow.sway(0.03, at + 0.01) - follow.sway(0.03, at)) / 0.01 for at in np.linspace(0, LENGTH, 40)]
+    assert max(speeds) <= 0.0301 and follow.sway(0.5, LENGTH) == pytest.approx(2)
     assert follow.lead.hit(0.0, 1.0) == pytest.approx(follow.lead.hit(LENGTH, 1.0))
 
 

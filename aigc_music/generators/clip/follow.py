@@ -153,6 +153,14 @@ class Follow:
             return turns
         return math.copysign(max(1, round(abs(turns) * self.seconds)), turns) / self.seconds
 
+    def sway(self, turns: float, pace: float) -> float:
+        """A phase in turns that moves at about so many a second (either sign): on and on, but to and fro in a loop
+        that is too short for a whole turn at that speed."""
+        rate = self.rate(turns)
+        if abs(rate) <= 1.5 * abs(turns):
+            return rate * pace
+        return abs(turns / rate) / math.tau * math.sin(math.tau * rate * pace)
+
     def pace(self, at: float) -> float:
         """A clock in seconds that runs with the energy: half as fast where the song is calm. It meets `at` at both
         ends of a loop, so that phases of it close as well."""

@@ -60,7 +60,7 @@ class Flow:
         radius = self._radius * (0.92 + 0.14 * follow.energy(at)) + 14 * follow.bass.swell(at, 0.1, 0.6)
         canvas.drawCircle(*self._sun, radius, brush(blend(palette.ground, chord, 0.30)))
         scale = paper.size[0] / paper.width
-        lives = ((self._offsets + follow.rate(0.26) * pace) % 1).astype(np.float32)
+        lives = ((self._offsets + follow.rate(0.18) * pace) % 1).astype(np.float32)
         away = np.hypot(self._seeds[:, 0] - self._sun[0], self._seeds[:, 1] - self._sun[1])
         inside = np.clip((radius - away) / 40 + 0.5, 0, 1).astype(np.float32)[:, None]
         colours = np.empty((len(lives), 4), np.float32)
@@ -98,7 +98,7 @@ class Flow:
         for wave, (a, b, c, d) in enumerate(self._waves):
             angle, long = math.tau * a, 420.0 + 620.0 * b
             kx, ky = math.cos(angle) / long, math.sin(angle) / long
-            turn = c + follow.rate((0.05 + 0.05 * d) * (-1) ** wave) * pace
+            turn = c + follow.sway((0.025 + 0.03 * d) * (-1) ** wave, pace)
             level = np.cos(math.tau * (kx * self._x + ky * self._y + turn)) * 0.75
             across += level * ky * long
             down -= level * kx * long

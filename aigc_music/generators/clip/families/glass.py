@@ -51,8 +51,8 @@ class Glass:
         across, down = np.empty((LIGHTS, len(x)), np.float32), np.empty((LIGHTS, len(y)), np.float32)
         swell = follow.bass.swell(at, 0.10, 0.6)
         for light, (a, b, c, d, e, f) in enumerate(self._paths):
-            first = follow.rate(0.035 + 0.05 * a) * pace
-            second = follow.rate(-0.03 - 0.05 * b) * pace
+            first = follow.sway(0.035 + 0.05 * a, pace)
+            second = follow.sway(-0.03 - 0.05 * b, pace)
             middle_x = ratio * (0.40 * math.sin(math.tau * (first + c)) + 0.12 * math.sin(math.tau * (second + e)))
             middle_y = 0.34 * math.sin(math.tau * (second + d)) + 0.10 * math.sin(math.tau * (first + f))
             size = (0.20 + 0.16 * e) * min(1.6, ratio + 0.4) * (1 + (0.22 * swell if light == 0 else 0.0))
