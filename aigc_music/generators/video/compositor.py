@@ -3,8 +3,8 @@
 The fast way never makes an RGB picture of the frame's size. The ground, a small picture, is turned into Y, U and V
 and enlarged straight into the frame's planes; each figure is drawn by skia into a buffer of its own box and laid over
 them. So that slow gradients show no steps, those of the ground are smoothed before it is enlarged, it is not rounded
-before it has its size, and then it gets a little grain, always the same. Weaker grain does not survive x264 at its
-usual quality; this costs 0.8 Mbit/s at 1080p, and grain that moves several times that.
+before it has its size, and then it gets a little grain, always the same. Grain of half that strength did not survive
+x264 at its usual quality; this costs 0.8 Mbit/s of a dark gradient at 1080p.
 
 Threads: one a compositor. Realtime-safe: no.
 """
