@@ -31,7 +31,7 @@ MOST_SONGS = 100
 class Labels:
     """How files are marked. c2pa: a name of keys.C2PA. certificate, key: PEM files, for c2pa = 'own'. china: the AIGC
     field of GB 45438. visible: a label that people see, in films and on a copy of the cover. producer: who
-    answers for it. disclosure: role -> none, assisted or generated, where there is more to say than the program knows.
+    answers for it. disclosure: role -> none, assisted or generated, where more can be said than the program knows.
     """
 
     c2pa: str = "test"
