@@ -11,6 +11,7 @@ Threads: any. Realtime-safe: no.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 from numba import njit
@@ -50,18 +51,25 @@ class Veil:
         gain = np.minimum(1.0, bound * level**_POWER / level)
         self._depth = (-_DEPTHS * np.log(gain)).astype(np.float32)
         self._dark = dark
+        self._kept: tuple[tuple[float, ...], NDArray[np.float32]] = (), self._toned[0]
         y, x = np.mgrid[: ground_size[1], : ground_size[0]]
         self._grain = np.modf(52.9829189 * np.modf(0.06711056 * x + 0.00583715 * y)[0])[0].astype(np.float32)
 
     def over(self, ground: NDArray[np.uint8], strengths: Sequence[float]) -> NDArray[np.uint8]:
         """A ground with the veil over it. strengths: 0..1, one a core."""
-        shown = [cover * np.float32(by) for cover, by in zip(self.covers, strengths, strict=True) if by > 0]
-        if not shown:
+        if not any(by > 0 for by in strengths):
             return ground
-        veiled, cover = ground.copy(), np.maximum.reduce(shown)
+        veiled, cover = ground.copy(), self._cover_of(tuple(strengths))
         _tone(veiled, cover, self._depth, _GAINS, self._dark, LINEAR, _ENCODED, self._toned)
         _soften(veiled, cover, self._toned, self._grain)
         return veiled
+
+    def _cover_of(self, strengths: tuple[float, ...]) -> NDArray[np.float32]:
+        """All covers in one; kept, because strengths rarely change from frame to frame."""
+        if strengths != self._kept[0]:
+            shown = (cover * np.float32(by) for cover, by in zip(self.covers, strengths, strict=True) if by > 0)
+            self._kept = strengths, reduce(np.maximum, shown)
+        return self._kept[1]
 
 
 def _cover(size: tuple[int, int], ground_size: tuple[int, int], core: Box) -> NDArray[np.float32]:
