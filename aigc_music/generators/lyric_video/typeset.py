@@ -239,10 +239,8 @@ def _chunks(words: Sequence[Word], least_s: float) -> list[tuple[int, int]]:
     """(begin, end) of words that are sung in `least_s` or a little more."""
     chunks, begin = [], 0
     for index in range(1, len(words)):
-        if (
-            words[index].start_s - words[begin].start_s >= least_s
-            and words[-1].end_s - words[index].start_s >= least_s
-        ):
+        start_s = words[index].start_s
+        if min(start_s - words[begin].start_s, words[-1].end_s - start_s) >= least_s and may_end(words, index):
             chunks.append((begin, index))
             begin = index
     return [*chunks, (begin, len(words))]
