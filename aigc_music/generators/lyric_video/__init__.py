@@ -2,7 +2,8 @@
 
 scene       LyricScene: a scene with words over it
 phrases     what is shown together, and when one line gives way to the next
-setting     type: even rows, and where each syllable stands
+rows        words shaped, and where each syllable stands among them
+setting     even rows, blocks as large as fit
 layouts     where words stand and how large
 typeset     all words of a film, set; what scenes keep free for them
 inks, veil  colours of type; the ground made dark or light enough behind it

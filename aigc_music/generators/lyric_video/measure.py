@@ -22,6 +22,7 @@ from aigc_music.engine.requests import VideoRequest
 from ..design.colour import luminance, luminances, ratio, rgb
 from ..video.compositor import Compositor, pixels_of
 from .phrases import Phrase
+from .rows import Row
 from .scene import Line, LyricScene
 
 __all__ = ["contrasts", "figures", "outside", "wipe_errors", "x_height"]
@@ -111,7 +112,7 @@ def wipe_errors(scene: LyricScene, most: int | None = None) -> list[float]:
     return errors
 
 
-def _first_frame(scene: LyricScene, index: int, row: Any, number: int, event: float, whole: bool) -> int | None:
+def _first_frame(scene: LyricScene, index: int, row: Row, number: int, event: float, whole: bool) -> int | None:
     """The first frame around a time in which any (or all) of a syllable's ink is of the sung colour."""
     fps = scene.stage.fps
     near = int(event * fps)
