@@ -25,7 +25,7 @@ __all__ = ["Veil"]
 _POWER = 0.3
 _STEPS = 4096
 _FEATHER = 0.6  # of the shorter side: over a short way the veil would show as a panel
-_NEAR = 0.25  # of a side: where the words come so close to an edge the veil reaches it
+_NEAR = (0.36, 0.25)  # of width and height: where words come so close to an edge the veil reaches it
 _CLEAR = 3  # pixels of the ground around the words: as far as enlarging reaches
 _DEPTHS = 128  # steps of the logarithm of a gain, each 0.8 %
 
@@ -75,7 +75,7 @@ class Veil:
 def _cover(size: tuple[int, int], ground_size: tuple[int, int], core: Box) -> NDArray[np.float32]:
     """(h, w) 0..1 of a ground: 1 behind the core, falling to 0 without a corner."""
     scale_x, scale_y = ground_size[0] / size[0], ground_size[1] / size[1]
-    near_x, near_y = _NEAR * size[0], _NEAR * size[1]
+    near_x, near_y = _NEAR[0] * size[0], _NEAR[1] * size[1]
     core = Box(
         0 if core.left < near_x else core.left,
         0 if core.top < near_y else core.top,
