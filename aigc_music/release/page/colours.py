@@ -27,6 +27,8 @@ _SHADES = 48
 _RING = 6
 _SPECK = 0.004
 """Share of the picture below which a colour counts for less."""
+_OTHER = 0.01
+"""How unlike the accent (see `_unlikeness`) a colour must be to stand for something else."""
 _ALIKE = 0.08
 """Distance in OKLab of two colours that count as one."""
 _PLAIN = 0xF4F2EC
@@ -80,7 +82,8 @@ def colours_of(pixels: NDArray[np.uint8] | None) -> Colours:
     panel = lighten(ground, 0.045 if dark else -0.03)
     ink = _toned(sleeve, 0.95 if dark else 0.22, 0.015)
     accent = _readable(max(swatches, key=lambda row: _liveliness(row, sleeve)).colour, ground, panel)
-    second = max(swatches, key=lambda row: _unlikeness(row, accent)).colour
+    other = max(swatches, key=lambda row: _unlikeness(row, accent))
+    second = other.colour if _unlikeness(other, accent) > _OTHER else ink
     return Colours(
         sleeve=_legible_surface(sleeve),
         on_sleeve=_on(_legible_surface(sleeve)),

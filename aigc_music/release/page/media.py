@@ -57,23 +57,26 @@ def words(shown: Shown) -> Element | None:
     if shown.lyrics is None or not shown.lyrics.lines:
         return None
     stanzas = []
-    for name, lines in _stanzas(shown.lyrics):
+    for name, lines in _stanzas(shown.lyrics, shown.stanzas):
         heading = el("h3", {"lang": "en", "dir": "ltr"}, name) if name else None
         stanzas.append(el("div", None, heading, [_line(line) for line in lines]))
-    return section(
-        "Lyrics", "lyrics", el("div", {"class": "lyrics", "lang": language_of(shown), "dir": "auto"}, stanzas)
-    )
+    own = {"class": "lyrics", "lang": language_of(shown), "dir": "auto"}
+    return section("Lyrics", "lyrics", el("div", own, stanzas))
 
 
-def _stanzas(lyrics: TimedLyrics) -> Iterator[tuple[str, list[Line]]]:
-    """(heading, lines) for each section; those that come more than once with other words are numbered."""
-    groups = [(name, list(lines)) for name, lines in groupby(lyrics.lines, key=lambda line: line.section)]
-    names = [name for name, _ in groups]
-    seen: dict[str, int] = {}
-    for name, lines in groups:
-        seen[name] = seen.get(name, 0) + 1
-        number = f" {seen[name]}" if name == "verse" and names.count(name) > 1 else ""
-        yield (name.capitalize() + number if name else ""), lines
+def _stanzas(lyrics: TimedLyrics, numbers: tuple[int, ...]) -> Iterator[tuple[str, list[Line]]]:
+    """(heading, lines) of each stanza; the first of a section has its name, and verses are counted where there are
+    several."""
+    sections = [name for name, _ in groupby(line.section for line in lyrics.lines)]
+    verse, before = 0, None
+    rows = zip(lyrics.lines, numbers, strict=True)
+    for (name, _), lines in groupby(rows, key=lambda row: (row[0].section, row[1])):
+        heading = name.capitalize() if name != before else ""
+        if heading and name == "verse":
+            verse += 1
+            heading += f" {verse}" if sections.count(name) > 1 else ""
+        before = name
+        yield heading, [line for line, _ in lines]
 
 
 def _line(line: Line) -> Element:

@@ -41,7 +41,8 @@ class Track(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Shown:
     """brief: what was asked for. rows: the files, of an album those that stand over its songs. tracks: of an album.
-    song: facts of the MIDI file. papers: the JSON files that tell of the others, by name without suffix."""
+    song: facts of the MIDI file. stanzas: of each line of the lyrics, the number of the one that it stands in. papers:
+    the JSON files that tell of the others, by name without suffix."""
 
     brief: Brief
     folder: Path
@@ -50,6 +51,7 @@ class Shown:
     colours: Colours
     song: SongFacts | None
     lyrics: TimedLyrics | None
+    stanzas: tuple[int, ...]
     papers: dict[str, Any]
 
     def of(self, *roles: str) -> list[Row]:
@@ -72,7 +74,8 @@ def show(manifest: dict[str, Any], brief: Brief, folder: Path) -> Shown:
     pixels = _first_read(pixels_of, folder, rows_of(rows, "thumbnail", "cover"))
     song = _first_read(facts_of, folder, rows_of(rows, "midi"))
     lyrics = _first_read(read_lyrics, folder, [row for row in rows if row["path"].endswith(".ttml")])
-    return Shown(brief, folder, rows, tracks, colours_of(pixels), song, lyrics, _papers(folder, rows))
+    stanzas = _stanzas(folder, rows_of(rows, "lyrics"), 0 if lyrics is None else len(lyrics.lines))
+    return Shown(brief, folder, rows, tracks, colours_of(pixels), song, lyrics, stanzas, _papers(folder, rows))
 
 
 def _track(title: str, name: str, rows: tuple[Row, ...], folder: Path) -> Track:
@@ -92,6 +95,19 @@ def _first_read(read: Callable[[str], Any], folder: Path, rows: Iterable[Row]) -
         with suppress(AigcMusicError):
             return read(str(folder / row["path"]))
     return None
+
+
+def _stanzas(folder: Path, rows: Iterable[Row], count: int) -> tuple[int, ...]:
+    """The stanza of each line, by the document that the words were written as; all in one where it does not say."""
+    for row in rows:
+        if row["path"].endswith(".json"):
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                found = tuple(
+                    int(line["stanza"]) for line in json.loads((folder / row["path"]).read_bytes())["lines"]
+                )
+                if len(found) == count:
+                    return found
+    return (0,) * count
 
 
 def _papers(folder: Path, rows: tuple[Row, ...]) -> dict[str, Any]:
