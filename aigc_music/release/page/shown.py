@@ -41,8 +41,8 @@ class Track(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Shown:
     """brief: what was asked for. rows: the files, of an album those that stand over its songs. tracks: of an album.
-    song: facts of the MIDI file. stanzas: of each line of the lyrics, the number of the one that it stands in. papers:
-    the JSON files that tell of the others, by name without suffix."""
+    song: facts of the MIDI file. stanzas: of each line of the lyrics, the number of the one it stands in. papers: the
+    JSON files that tell of the others, by name without suffix."""
 
     brief: Brief
     folder: Path
