@@ -53,7 +53,7 @@ def last_json(result: subprocess.CompletedProcess[str]) -> dict:
         (["generate", "cover", "--out", "x.gif"], 2, ".png"),
         (["generate", "cover", "--family", "swis"], 2, "swiss"),
         (["generate", "cover", "--palette", "#12"], 2, "#"),
-        (["generate", "cover", "--title", "\U00012000\U00016900"], 2, "U+16900"),
+        (["generate", "cover", "--title", "\U00012000\U00010D40"], 2, "U+10D40"),
         (["verify", "nothing.mid"], 1, "no such file"),
         (["lyrics", "nothing.lrc"], 2, "nothing.lrc"),
         (["generate", "music", "--out", "missing/x.mid", "--bars", "1"], 1, "folder"),
