@@ -41,16 +41,19 @@ def hashes(folder: Path) -> dict[str, str]:
     }
 
 
-def workers() -> set[int]:
-    """Worker processes of engines that are alive."""
+MARK = f"RELEASE_KILLS={os.getpid()}"  # in the environment of all that this campaign starts
+
+
+def left_over() -> set[int]:
+    """Processes of this campaign that are alive."""
     found = set()
-    for place in Path("/proc").glob("[0-9]*/cmdline"):
+    for place in Path("/proc").glob("[0-9]*/environ"):
         try:
-            if b"aigc_music.engine.worker" in place.read_bytes():
+            if MARK.encode() in place.read_bytes().split(b"\0"):
                 found.add(int(place.parent.name))
         except OSError:
             continue
-    return found
+    return found - {os.getpid()}
 
 
 def say(text: str) -> None:
@@ -71,12 +74,13 @@ def main() -> None:
             brief.write_text(BRIEF)
         command = [sys.executable, "-m", "aigc_music", "release", str(brief), "--json", "--workers", asked.workers]
         command += [] if asked.full else ["--draft"]
+        os.environ.update([MARK.split("=")])
         begun = time.monotonic()
         subprocess.run([*command, f"{top}/whole"], check=True, stdout=subprocess.DEVNULL)
         lasted = time.monotonic() - begun
         whole, rng, moments = hashes(Path(top) / "whole"), random.Random(asked.seed), []
         say(f"without kills: {lasted:.1f} s, {len(whole)} files")
-        folder, before = Path(top) / "killed", workers()
+        folder = Path(top) / "killed"
         for number in range(asked.kills):
             process = subprocess.Popen([*command, str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             moments.append(rng.uniform(0.2, lasted))
@@ -93,9 +97,9 @@ def main() -> None:
             if ended:  # the next ones are to fall into work again
                 shutil.rmtree(folder)
         deadline = time.monotonic() + 5
-        while workers() - before and time.monotonic() < deadline:
+        while left_over() and time.monotonic() < deadline:
             time.sleep(0.1)
-        assert not workers() - before, "worker processes are left"
+        assert not left_over(), f"processes are left: {left_over()}"
         subprocess.run([*command, str(folder)], check=True, stdout=subprocess.DEVNULL)
         assert hashes(folder) == whole, "the hashes differ"
         left = list((folder / ".work").glob("part-*"))
