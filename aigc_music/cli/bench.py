@@ -217,7 +217,9 @@ def jobs(seconds: int, count: int | None, as_json: bool) -> None:
 
 @command.command("video", epilog=VIDEO_EPILOG)
 @click.option("--frames", type=int, default=60, show_default=True, help="Of the film, 10..600.")
-@click.option("--family", default="flow", show_default=True, help="Visual family of the pictures.")
+@click.option(
+    "--family", default="roll", show_default=True, help="Visual family; fine strokes as of flow cost x264 more."
+)
 @click.option("--moviepy", metavar="PYTHON", help="Python that has MoviePy. Default: AIGC_MUSIC_MOVIEPY.")
 @_json
 def video(frames: int, family: str, moviepy: str | None, as_json: bool) -> None:

@@ -42,7 +42,7 @@ _TUNE = (72, 74, 76, 79, 76, 74, 72, 69)
 
 def measure(
     frames: int = 60,
-    family: str = "flow",
+    family: str = "roll",
     moviepy: str | None = None,
     report: Callable[[str], None] = lambda text: None,
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
