@@ -218,7 +218,7 @@ def jobs(seconds: int, count: int | None, as_json: bool) -> None:
 @command.command("video", epilog=VIDEO_EPILOG)
 @click.option("--frames", type=int, default=60, show_default=True, help="Of the film, 10..600.")
 @click.option(
-    "--family", default="roll", show_default=True, help="Visual family; fine strokes as of flow cost x264 more."
+    "--family", default="roll", show_default=True, help="Visual family; x264 takes longer for fine strokes."
 )
 @click.option("--moviepy", metavar="PYTHON", help="Python that has MoviePy. Default: AIGC_MUSIC_MOVIEPY.")
 @_json
