@@ -17,9 +17,8 @@ CONTRAST = 4.5
 
 _AIM = 4.9  # what the veil aims at: enlarging, 4:2:0 and the encoder take some of it away
 # luminance of what is sung (in plain ink, in an accent), not sung yet, and of the next line
-_DARK = (0.88, 0.71, 0.50, 0.44)
-_LIGHT = (0.018, 0.08, 0.095, 0.105)
-_LIGHT_FROM = 0.6  # luminance of a palette's ground from which words are dark
+_DARK = (0.90, 0.71, 0.54, 0.50)
+_LIGHT = (0.018, 0.07, 0.075, 0.085)
 _LEAST_APART = 0.13  # in OKLab, of sung and unsung
 _STRONG = ("chorus", "refrain", "hook", "post-chorus", "drop")
 
@@ -47,9 +46,8 @@ class Inks:
         return mix(self.waits, self.next, round(4 * min(1.0, max(0.0, away))) / 4)
 
 
-def inks_of(palette: Palette) -> Inks:
-    """Inks of a palette."""
-    dark = luminance(palette.ground) < _LIGHT_FROM
+def inks_of(palette: Palette, dark: bool) -> Inks:
+    """Inks of a palette. dark: whether the ground is to be darker than they are."""
     far = 0xFFFFFF if dark else 0x000000
     sung_at, strong_at, waits_at, next_at = _DARK if dark else _LIGHT
     ink = palette.ink if dark == palette.dark else far

@@ -49,6 +49,17 @@ _CHANCES: dict[str, dict[str, float]] = {
     "square": {"centre": 0.4, "lower": 0.15, "stack": 0.35, "single": 0.1},
     "tall": {"centre": 0.45, "stack": 0.4, "single": 0.15},
 }
+# in wide frames: where a visual family leaves words their own place beside or below its picture; others suit all
+_SUITS: dict[str, tuple[str, ...]] = {
+    "burst": ("stack",),
+    "walk": ("stack",),
+    "ridges": ("lower", "corner"),
+    "type": ("stack", "corner"),
+    "roll": ("lower", "stack"),
+    "orbits": ("lower", "stack"),
+    "tiles": ("stack", "corner", "single"),
+    "glass": ("stack", "corner"),
+}
 _FACES = {"grotesque": 0.55, "condensed": 0.25, "serif": 0.2}
 
 FACE_SIZE = {"grotesque": 1.0, "condensed": 1.3, "serif": 1.16}
@@ -82,12 +93,14 @@ def shape_of(size: tuple[int, int]) -> str:
 
 
 def choose_layout(request: VideoRequest, shape: str) -> str:
-    """The layout that is asked for, or one that suits the shape, drawn from the seed. UsageError for an unknown
-    one."""
+    """The layout that is asked for, or one that suits shape and family, drawn from the seed. UsageError for an
+    unknown one."""
     if request.layout is not None:
         return choose("layout", request.layout, LAYOUTS)
-    chances = _CHANCES[shape]
-    return str(stream(request.seed, "lyric_video.layout").choice(list(chances), p=list(chances.values())))
+    suited = _SUITS.get(request.family or "", tuple(LAYOUTS)) if shape == "wide" else tuple(LAYOUTS)
+    chances = {name: chance for name, chance in _CHANCES[shape].items() if name in suited}
+    shares = [chance / sum(chances.values()) for chance in chances.values()]
+    return str(stream(request.seed, "lyric_video.layout").choice(list(chances), p=shares))
 
 
 def choose_face(request: VideoRequest, book: FontBook, words: str) -> str:

@@ -21,9 +21,9 @@ from aigc_music.engine.registry import Material
 from aigc_music.engine.requests import VideoRequest
 
 from ..clip.scene import Box, Figure, Layers, Scene, Stage
-from ..design.colour import rgb
+from ..design.colour import luminances, rgb
 from .dots import Dots, dots_of
-from .inks import inks_of
+from .inks import Inks, inks_of
 from .phrases import schedule_of, smooth
 from .setting import Block, Placed
 from .typeset import typeset
@@ -39,6 +39,7 @@ _RETURN_S = 3.5  # the title comes back where it can stay as long
 _ENDING_S = 1.2  # the picture fades before the end
 _SLIDE = 0.3  # ems that words rise as they come and go
 _HOLE_STEPS = 6
+_LOOKS = (0.1, 0.3, 0.5, 0.7, 0.9)  # shares of the film at which it is seen how dark the picture is
 _EMOJI_WAITS = 0.5  # opacity of emoji that are not sung yet
 
 
@@ -115,9 +116,9 @@ class LyricScene:
         self.stage = stage
         self.begin, self.end = stage.start_s, stage.start_s + stage.seconds
         self.set = typeset(lyrics, stage.size, request, safe, self.begin, self.end)
-        self.inks = inks_of(stage.palette)
         self.schedule = schedule_of(self.set.phrases, self.begin, self.end)
         self.cores = self.set.boxes
+        self.inks = min((inks_of(stage.palette, dark) for dark in (True, False)), key=self._harm)
         self._cards = tuple(self._titles())
         self._dots = [self._dots_of(index) for index, turn in enumerate(self.schedule.turns) if turn.fresh]
         self._veils: dict[tuple[int, int], Veil] = {}
@@ -189,6 +190,20 @@ class LyricScene:
             sung = tuple((round(max(0.0, begin)), round(min(width, end))) for begin, end in stretches)
             yield Line(placed, x, y, size, opacity, sung, index, self.inks.coming(away),
                        self.inks.of_section(self.set.phrases[index].section))  # fmt: skip
+
+    def _harm(self, inks: Inks) -> float:
+        """How much these inks would change the picture behind the lines: the mean way, in roots of luminance, from
+        what is there to what the veil lets through."""
+        away = []
+        for share in _LOOKS:
+            ground = self.scene.draw(self.begin + share * self.stage.seconds).ground
+            height, width = ground.shape[:2]
+            left, right = (round(edge * width / self.stage.size[0]) for edge in self.cores[0][::2])
+            top, bottom = (round(edge * height / self.stage.size[1]) for edge in self.cores[0][1::2])
+            light = luminances(ground[top : bottom + 1, left : right + 1])
+            held = np.minimum(light, inks.limit) if inks.dark else np.maximum(light, inks.limit)
+            away.append(float(np.abs(np.sqrt(held) - np.sqrt(light)).mean()))
+        return sum(away)
 
     def _parted(self, figure: Figure, strengths: tuple[float, ...]) -> Figure:
         """A figure of the scene behind, that fades out before it gets behind words."""
