@@ -103,6 +103,30 @@ def _sound() -> list[Check]:
     ]
 
 
+def _films() -> list[Check]:
+    import numpy as np
+
+    from aigc_music.files.video import VideoWriter
+    from aigc_music.generators.clip.scene import Box, Figure, Layers
+    from aigc_music.generators.video.compositor import Compositor
+
+    size = (320, 180)
+    # compiles what puts frames together, so that the first film need not
+    layers = Layers(np.zeros((36, 64, 4), np.uint8), (Figure(Box(0, 0, 8, 8), lambda canvas: None),))
+    with VideoWriter(size, 30) as writer:
+        writer.add(Compositor(size).frame(layers))
+        return [Check("films", True, f"H.264 is written, {len(writer.finish())} bytes for a frame")]
+
+
+def _fonts() -> list[Check]:
+    from aigc_music.generators.design.fonts import FontBook, missing_message
+
+    missing = FontBook().missing("歌あ한ب\u0915")
+    if missing:
+        return [Check("fonts", False, "words in some scripts cannot be set", missing_message(missing))]
+    return [Check("fonts", True, "Latin, Chinese, Japanese, Korean, Arabic and Devanagari can be set")]
+
+
 def _places() -> list[Check]:
     from aigc_music.core.folders import state_folder
 
@@ -121,4 +145,4 @@ def _places() -> list[Check]:
     return [Check("disk", True, f"journals and settings in {folder}")]
 
 
-CHECKS: tuple[Callable[[], list[Check]], ...] = (_python, _midi, _realtime, _model, _sound, _places)
+CHECKS: tuple[Callable[[], list[Check]], ...] = (_python, _midi, _realtime, _model, _sound, _films, _fonts, _places)
