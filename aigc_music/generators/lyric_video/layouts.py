@@ -53,7 +53,7 @@ _CHANCES: dict[str, dict[str, float]] = {
 _SUITS: dict[str, tuple[str, ...]] = {
     "burst": ("stack",),
     "walk": ("stack",),
-    "ridges": ("lower", "corner"),
+    "ridges": ("lower",),
     "type": ("stack", "corner"),
     "roll": ("lower", "stack"),
     "orbits": ("lower", "stack"),

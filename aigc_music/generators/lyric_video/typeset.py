@@ -32,6 +32,7 @@ _GAP = 0.5  # between the current line and the next, in ems of the current
 _SMALL_SHARE = 0.64  # of what is set beneath a line
 _TITLE_SIZE, _ARTIST_SHARE = 1.5, 0.42  # in the size of lines, and of the title
 _CAPTION_SIZE, _CAPTION_ARTIST = 0.045, 0.8  # of the shorter side, and of the title
+_CAPTION_GAP = 1.2  # between it and the lines, in ems of its own
 _SHRINKS = (1.0, 0.92, 0.85, 0.78, 0.72, 0.66, 0.6)
 _MOST_FIT = 0.85  # of the lines fit at the size of the song; the rest are set smaller, or cut
 _LEAST = 0.72  # of that size: below it a line is cut
@@ -115,17 +116,17 @@ class Typeset:
 
     @property
     def caption_corner(self) -> tuple[float, float] | None:
-        """Left and top of the caption, below the lines or above them; None where there is room in neither."""
+        """Left and top of the caption, above the lines or below them, so near that one veil holds both; None where
+        there is room in neither."""
         if self.caption is None:
             return None
         free = self.clear.width - self.caption.width
         share = 0.5 if self.layout.align == "centre" else 1.0 if self.caption.backwards else 0.0
-        low, high = self.clear.bottom - self.caption.height, self.clear.top
-        if low > self.extent.bottom + 0.5 * self.caption.size:
-            return self.clear.left + share * free, low
-        if high + self.caption.height < self.extent.top - 0.5 * self.caption.size:
-            return self.clear.left + share * free, high
-        return None
+        left, gap = self.clear.left + share * free, _CAPTION_GAP * self.caption.size
+        above, below = self.extent.top - gap - self.caption.height, self.extent.bottom + gap
+        if above >= self.clear.top:
+            return left, above
+        return (left, below) if below + self.caption.height <= self.clear.bottom else None
 
     def _left(self, block: Block, scale: float) -> float:
         free = self.room.width - scale * block.width

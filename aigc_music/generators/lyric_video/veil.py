@@ -24,7 +24,7 @@ __all__ = ["Veil"]
 
 _POWER = 0.3
 _STEPS = 4096
-_FEATHER = 0.45  # of the shorter side: over a short way the veil would show as a panel
+_FEATHER = 0.55  # of the shorter side: over a short way the veil would show as a panel
 _NEAR = (0.36, 0.25)  # of width and height: where words come so close to an edge the veil reaches it
 _CLEAR = 3  # pixels of the ground around the words: as far as enlarging reaches
 _DEPTHS = 128  # steps of the logarithm of a gain, each 0.8 %
