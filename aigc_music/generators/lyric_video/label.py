@@ -12,6 +12,7 @@ from typing import Any
 import skia
 
 from aigc_music.core.lyrics import Syllable, Word
+from aigc_music.engine.registry import Material
 
 from ..clip.scene import Box, Figure, Layers, Scene, Stage
 from ..design.fonts import FontBook
@@ -43,7 +44,7 @@ class LabelledScene:
     ) -> None:
         self.scene = scene
         self.stage = stage
-        book = FontBook("zh-Hans")
+        book = self._book = FontBook("zh-Hans")
         book.refuse_text(text)
         words = tuple(Word((Syllable(word, 0.0, 0.0),)) for word in text.split())
         self._row = Setter(book, "grotesque").row(words, False)
@@ -58,6 +59,10 @@ class LabelledScene:
             math.ceil(y - top * self._size + 2 * above),
         )  # fmt: skip
         self._origin = x + beside - left * self._size, y + above - top * self._size
+
+    def materials(self) -> list[Material]:
+        """The faces that the label is set in."""
+        return self._book.materials()
 
     def draw(self, time_s: float) -> Layers:
         """The layers at a time in seconds from the beginning of the song."""

@@ -69,6 +69,7 @@ class BuiltinVideo:
         self.stage = self._stage(request)
         self._scene: Scene | None = None
         self.worded: LyricScene | None = None
+        self._labelled: LabelledScene | None = None
         self._figures: dict[str, Any] = {}
 
     def stream(self, job: JobContext) -> Iterator[NDArray[np.uint8]]:
@@ -99,7 +100,9 @@ class BuiltinVideo:
     def materials(self) -> list[Material]:
         """The picture model where the family paints, and the faces that words are set in."""
         rows = [Material.of_card(self._painter.card)] if self._painter is not None else []
-        return rows if self.worded is None else [*rows, *self.worded.materials()]
+        for scene in (self.worded, self._labelled):
+            rows += [row for row in scene.materials() if row not in rows] if scene is not None else []
+        return rows
 
     def quality(self) -> dict[str, Any]:
         """Measured figures, see README. Empty before `generate`."""
@@ -152,7 +155,8 @@ class BuiltinVideo:
                 self._scene = self.worded
             if self.request.label:
                 text = label_text(self.request.language)
-                self._scene = LabelledScene(self._scene, self.stage, text, self.preset.safe)
+                self._labelled = LabelledScene(self._scene, self.stage, text, self.preset.safe)
+                self._scene = self._labelled
         return self._scene
 
     def _ground(self, job: JobContext) -> Scene:
