@@ -32,6 +32,7 @@ from aigc_music.release.run import finish, make_stage, release
 from aigc_music.release.stages import STAGES, narrowed, needed, wanted
 from aigc_music.release.store import WORK, Piece, Store
 from aigc_music.release.toml_lines import lines_of
+from aigc_music.release.verify import verify_release
 
 from .release_fakes import Fake, fakes
 
@@ -307,8 +308,8 @@ TOUCHED: dict[str, tuple[dict[str, Any], set[str]]] = {
     "style": ({"style": "jazz"}, set(STAGES)),
     "form": ({"form": "AABA"}, set(STAGES)),
     "seed": ({"seed": 8}, set(STAGES)),
-    "title": ({"title": "Other"}, set(STAGES) - {"music", "mix", "stems"}),
-    "artist": ({"artist": "Other"}, set(STAGES) - {"music", "mix", "stems"}),
+    "title": ({"title": "Other"}, set(STAGES) - {"music"}),
+    "artist": ({"artist": "Other"}, set(STAGES) - {"music"}),
     "explicit": ({"explicit": True}, {"cover", "film", "social", "canvas", "motion", "originality"}),
     "credits": ({"credits": {"songwriter": ("Lin",)}}, set()),
 }  # fmt: skip
@@ -338,6 +339,32 @@ def test_what_is_made_is_kept_and_a_second_run_changes_no_byte(brief: Brief, fin
     assert made(again) == set() and again.changed == frozenset() and hashes(finished) == before
     release(brief, tmp_path / "other", workers=0)
     assert hashes(tmp_path / "other") == before
+
+
+def test_a_part_of_another_brief_leaves_nothing_of_the_older_one(brief: Brief, finished: Path) -> None:
+    """What a run was not asked for, and was made for another brief, is no part of the folder any more."""
+    release(replace(brief, theme="rain"), finished, workers=0, only=["music", "words"])
+    rows = json.loads((finished / "manifest.json").read_bytes())["artifacts"]
+    assert {row["path"] for row in rows if row["role"] == "lyric_video"} == set()
+    listed = {row["path"] for row in rows} | {"manifest.json"}
+    found = {path.relative_to(finished).as_posix() for path in finished.rglob("*") if path.is_file()}
+    assert {path for path in found if not path.startswith(WORK)} == listed
+    release(brief, finished, workers=0, only=["film"])  # as it was: taken from what is kept
+    assert (finished / "video/lyric-video.mp4").is_file()
+
+
+def test_the_manifest_is_signed_beside_it(brief: Brief, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIGC_MUSIC_HOME", str(tmp_path / "home"))
+    signed = replace(brief, labels=replace(brief.labels, c2pa="test"))
+    folder = tmp_path / "out"
+    release(signed, folder, workers=0, only=["music"])
+    assert all(verdict.ok for verdict in verify_release(folder))
+    manifest = folder / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b'"explicit": false', b'"explicit": true '))
+    (verdict,) = [verdict for verdict in verify_release(folder) if not verdict.ok]
+    assert any("signature" in problem for problem in verdict.problems)
+    release(brief, folder, workers=0, only=["music"])
+    assert not (folder / "manifest.json.c2pa").exists() and all(row.ok for row in verify_release(folder))
 
 
 def test_files_of_an_older_brief_are_taken_away(brief: Brief, finished: Path) -> None:

@@ -17,7 +17,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from aigc_music.core.errors import FileError
+from aigc_music.core.errors import FileError, choose
 from aigc_music.engine import Engine
 from aigc_music.engine.provenance import canonical
 from aigc_music.engine.streams import stream
@@ -26,7 +26,7 @@ from .brief import Brief
 from .manifest import Outcome, StageReport, refuse_foreign, sentence, write_papers
 from .publish import Artifact, Publisher
 from .run import Say, kept_stage, release
-from .stages import STAGES, Kit, narrowed
+from .stages import STAGES, Kit, narrowed, wanted
 from .store import Made, Store, code_fingerprint
 
 __all__ = ["folder_of", "look_of", "release_album"]
@@ -60,7 +60,7 @@ def look_of(album: Brief) -> Brief:
 
 def release_album(album: Brief, folder: Path, *, workers: int | None, only: Iterable[str], say: Say) -> Outcome:
     """The releases of all songs, one after the other, then what stands over them. Errors as `run.release`."""
-    album = look_of(album)
+    album, only = look_of(album), [choose("stage", name, STAGES) for name in only]
     store = Store(folder)
     count = len(album.songs)
     with store.locked():
@@ -72,7 +72,10 @@ def release_album(album: Brief, folder: Path, *, workers: int | None, only: Iter
                 say(f"song {number} of {count}, {what}", (number - 1 + done) / count, None)
 
             name = folder_of(number, song)
-            outcomes.append((name, song, release(song, folder / name, workers=workers, only=only, say=tell)))
+            parts = [stage for stage in only if stage in wanted(song)]
+            if only and not parts:  # an instrumental beside songs, of which only the words are asked for
+                parts = ["music"]
+            outcomes.append((name, song, release(song, folder / name, workers=workers, only=parts, say=tell)))
         with Engine(workers=0 if workers == 0 else 1) as engine:
             return _over(album, store, outcomes, engine)
 

@@ -2,7 +2,8 @@
 
 manifest.json: `format`, `version`, what the release is called and how it was asked for, `stages` [{name, state, why}]
 and `artifacts` [{path, sha256, mime, role, parents, disclosure, unsigned_sha256}], in order of their paths; of an
-album also `songs` [{title, folder}]. No file holds a time: the same brief gives the same bytes.
+album also `songs` [{title, folder}]; `id`, the SHA-256 of all else. Its signature stands beside it. No file holds a
+time: the same brief gives the same bytes.
 Threads: any. Realtime-safe: no.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 
 from aigc_music.core.errors import AigcMusicError, FileError
 from aigc_music.engine.encodings import Record
+from aigc_music.engine.provenance import record_id
 from aigc_music.files.atomic import atomic_write
 
 from .brief import Brief
@@ -77,7 +79,8 @@ class Outcome:
 
 def write_papers(brief: Brief, store: Store, publisher: Publisher, reports: Iterable[StageReport],
                  made: Iterable[Made], **more: Any) -> Outcome:  # fmt: skip
-    """Write all that tells of what was published, and take away what an older brief left once nothing is missing.
+    """Write all that tells of what was published, and take away what an older brief left: a folder holds one release.
+    What was made for it stays in `.work` until nothing is missing.
 
     reports: of all stages, in order. made: what they made. more: further keys of the manifest.
     Raises FileError where the manifest cannot be written; what goes wrong with the other papers is in the outcome.
@@ -108,11 +111,13 @@ def write_papers(brief: Brief, store: Store, publisher: Publisher, reports: Iter
         else:
             kept.append(one)
             told.append(StageReport(name, "done", anew=any(row.path in publisher.changed for row in one.rows)))
+    publisher.take_away()
     if all(report.state == "done" for report in told):
-        publisher.take_away()
         store.tidy(kept)
     final = manifest()
-    _write(store.folder / MANIFEST, json_bytes(final))
+    final |= {"id": record_id(final)}
+    anew = _write(store.folder / MANIFEST, json_bytes(final))
+    publisher.sign_beside(store.folder / MANIFEST, anew=anew)
     return Outcome(store.folder, tuple(told), tuple(final["artifacts"]), frozenset(publisher.changed))
 
 
@@ -146,11 +151,13 @@ def _page(brief: Brief, manifest: dict[str, Any], folder: Path) -> list[Piece]:
     return [Piece("index.html", "page", page_html(manifest, brief, folder))]
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write a file, unless it holds just this."""
-    if not path.is_file() or path.read_bytes() != data:
-        with atomic_write(path) as file:
-            file.write(data)
+def _write(path: Path, data: bytes) -> bool:
+    """Write a file, unless it holds just this; whether it was written."""
+    if path.is_file() and path.read_bytes() == data:
+        return False
+    with atomic_write(path) as file:
+        file.write(data)
+    return True
 
 
 def refuse_foreign(folder: Path) -> None:

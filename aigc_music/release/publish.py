@@ -188,6 +188,17 @@ class Publisher:
         if target.is_symlink() or not target.is_file() or sha256_of(target) not in known:
             raise FileError(f"{path} is there already and not as this program made it: move it away, then run again")
 
+    def sign_beside(self, path: Path, *, anew: bool) -> None:
+        """Keep the signature of a file that is listed nowhere, such as the manifest, beside it. anew: whether the
+        file was written by this run. FileError where it cannot be signed."""
+        from .signing import DETACHED
+
+        place = path.with_name(path.name + DETACHED)
+        if self._signer is None:
+            place.unlink(missing_ok=True)
+        elif anew or not place.is_file():
+            self._signer.detach(path, title=self.brief.title, disclosure={})
+
     def take_away(self) -> None:
         """Remove what was published for an older brief and is still as it was put there."""
         for path in [path for path in self._entries if path not in self.artifacts]:

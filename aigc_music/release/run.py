@@ -116,7 +116,9 @@ def finish(brief: Brief, folder: str | Path, failures: dict[str, str]) -> Outcom
     with store.locked():
         refuse_foreign(store.folder)
         run = _Run(brief, store, [], lambda what, done, left: None)
-        run.reports |= {name: StageReport(name, "failed", why) for name, why in failures.items()}
+        for name, why in failures.items():
+            lacking = [other for other in needed(name, brief) if other in failures]
+            run.reports[name] = _blocked(name, lacking[0]) if lacking else StageReport(name, "failed", why)
         return run.go(0)
 
 
@@ -168,7 +170,7 @@ class _Run:
         elif name not in self.asked:
             self._report(StageReport(name, "left", "this run was not asked for it"))
         elif lacking:
-            self._report(StageReport(name, "blocked", f"it is made of {lacking[0]}, which is not done"))
+            self._report(_blocked(name, lacking[0]))
         else:
             return False
         return True
@@ -195,6 +197,10 @@ class _Run:
             self.bar.at(report.name, 1.0, report.state)
         else:
             self.bar.without(report.name)
+
+
+def _blocked(name: str, by: str) -> StageReport:
+    return StageReport(name, "blocked", f"it is made of {by}, which is not done")
 
 
 class _Here(Executor):

@@ -126,7 +126,10 @@ def _energy(mood: str) -> float | None:
 
 
 def mix(kit: Kit) -> Iterator[Piece]:
-    request = AudioRequest(kind="mix", song=kit.file("music", "midi"), seed=0)
+    brief = kit.brief
+    request = AudioRequest(
+        kind="mix", song=kit.file("music", "midi"), title=brief.title, artist=brief.artist, seed=0
+    )
     yield from _files(kit.run(request), "music/mix.wav", "mix")
 
 
@@ -136,7 +139,8 @@ def stems(kit: Kit) -> Iterator[Piece]:
     song = kit.file("music", "midi")
     tracks = [(number, track) for number, track in enumerate(read_score(song).tracks, 1) if track.notes]
     for index, (number, track) in enumerate(tracks):
-        request = AudioRequest(kind="stem", song=song, track=str(number), title=track.name, seed=0)
+        request = AudioRequest(kind="stem", song=song, track=str(number), title=kit.brief.title,
+                               artist=kit.brief.artist, seed=0)  # fmt: skip
         name = _plain_name(track.name) or "track"
         yield from _files(kit.run(request, index, len(tracks)), f"music/stems/{number:02d}-{name}.wav", "stem")
 
@@ -311,8 +315,8 @@ STAGES: dict[str, Stage] = {
     "social": Stage(social, ("music", "words", "master", "cover"), (*_LOOK, "video.social_seconds"), 45, 3),
     "motion": Stage(motion, ("music", "cover"), _LOOK, 100, 1.5),
     "canvas": Stage(canvas, ("music", "cover"), _LOOK, 15, 0.5),
-    "stems": Stage(stems, ("music",), (), 11, 11),
-    "mix": Stage(mix, ("music",), (), 2, 2),
+    "stems": Stage(stems, ("music",), ("title", "artist"), 11, 11),
+    "mix": Stage(mix, ("music",), ("title", "artist"), 2, 2),
     "originality": Stage(originality, (), (), 3, 3, likes=("music", "words", "cover")),
 }  # fmt: skip
 """In the order in which they are begun where several could be."""
