@@ -207,11 +207,16 @@ def test_what_is_missing_and_what_is_no_text_is_told(tmp_path: Path) -> None:
 KEYS = st.one_of(
     st.from_regex(r"[a-zA-Z0-9_-]{1,6}", fullmatch=True), st.sampled_from(["a b", 'q"', "é", "a.b", "#"])
 )
-VALUES = st.recursive(
-    st.one_of(st.integers(-9, 9), st.booleans(), st.sampled_from(["", "#", "]", "x = 1", '"', "a\nb", "'", "[t]"])),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)),
-    max_leaves=6,
+LEAVES = st.one_of(
+    st.integers(-9, 9), st.booleans(), st.sampled_from(["", "#", "]", "x = 1", '"', "a\nb", "'", "[t]"])
 )
+
+
+def inside(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(inner, st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3))
+
+
+VALUES = inside(inside(LEAVES))
 
 
 def quoted(text: str) -> str:
