@@ -23,9 +23,10 @@ from aigc_music.generators.cover.legible import LEAST
 from aigc_music.generators.cover.measure import colourfulness, detail, near, phash
 from aigc_music.generators.cover.rules import problems
 from aigc_music.generators.design import fonts
+from aigc_music.generators.design.area import Area
 from aigc_music.generators.design.colour import contrast, distance, lab, mix, parse_colour
 from aigc_music.generators.design.fonts import FontBook
-from aigc_music.generators.design.lettering import Box, Style, set_block
+from aigc_music.generators.design.lettering import Style, set_block
 from aigc_music.generators.design.palettes import PALETTES
 
 SIZE = 512
@@ -127,7 +128,7 @@ def test_a_cover_without_a_song_or_a_family_is_drawn_from_its_seed() -> None:
 
 
 def test_the_layout_is_the_same_at_every_size() -> None:
-    boxes = [set_block(FontBook(), "Long Way Home", Style(), Box(60, 60, 940, 300)) for _ in range(2)]
+    boxes = [set_block(FontBook(), "Long Way Home", Style(), Area(60, 60, 940, 300)) for _ in range(2)]
     assert boxes[0] is not None and boxes[1] is not None
     assert boxes[0].ink == boxes[1].ink
     small, large = (made(size, title="Long Way Home", family="swiss", seed=3)[0] for size in (400, 800))

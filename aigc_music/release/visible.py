@@ -21,8 +21,9 @@ from aigc_music.core.pictures import Picture
 from aigc_music.engine.encodings import Record
 from aigc_music.engine.provenance import canonical, finished, source_type
 from aigc_music.files.pictures import picture_bytes, xmp_packet
+from aigc_music.generators.design.area import Area
 from aigc_music.generators.design.fonts import FontBook
-from aigc_music.generators.design.lettering import Block, Box, Style, set_block
+from aigc_music.generators.design.lettering import Block, Style, set_block
 
 __all__ = ["CHINESE", "ENGLISH", "LEAST", "labelled_cover", "labelled_pixels"]
 
@@ -89,9 +90,9 @@ def _blocks(language: str) -> list[Block]:
 def _line(book: FontBook, text: str, height: float) -> Block:
     """A line of words whose ink is `height` high."""
     style = Style(most=100, lines=1)
-    block = set_block(book, text, style, Box(0, 0, 5000, 1000))
+    block = set_block(book, text, style, Area(0, 0, 5000, 1000))
     assert block is not None
     style = Style(most=100 * height / block.ink.height, lines=1)
-    block = set_block(book, text, style, Box(0, 0, 5000, 1000))
+    block = set_block(book, text, style, Area(0, 0, 5000, 1000))
     assert block is not None
     return block

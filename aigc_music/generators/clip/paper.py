@@ -11,17 +11,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import skia
 from numpy.typing import NDArray
 
+from ..design.area import Area
 from ..design.colour import contrast, lighten, mix
 from ..design.palettes import Palette
 from .scene import Box, Figure, Stage
 
-__all__ = ["Area", "Inks", "Paper", "blend", "brush", "curve", "polygon"]
+__all__ = ["Inks", "Paper", "blend", "brush", "curve", "polygon"]
 
 UNITS = 1000.0
 _HD = 1920
@@ -31,31 +32,6 @@ _WHEEL: tuple[tuple[int, float], ...] = (
     (0, 0.0), (1, 0.0), (0, 0.07), (1, 0.07), (2, 0.07), (0, 0.12), (1, -0.12), (2, -0.12), (0, -0.12),
     (2, -0.07), (0, -0.07), (2, 0.0),
 )  # fmt: skip
-
-
-class Area(NamedTuple):
-    """A rectangle in units."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    @property
-    def width(self) -> float:
-        return self.right - self.left
-
-    @property
-    def height(self) -> float:
-        return self.bottom - self.top
-
-    @property
-    def middle(self) -> tuple[float, float]:
-        return 0.5 * (self.left + self.right), 0.5 * (self.top + self.bottom)
-
-    def inset(self, by: float) -> Area:
-        """Smaller by so many units on each side."""
-        return Area(self.left + by, self.top + by, self.right - by, self.bottom - by)
 
 
 class Paper:

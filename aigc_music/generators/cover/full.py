@@ -11,7 +11,8 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
-from ..design.lettering import Box, Style
+from ..design.area import Area
+from ..design.lettering import Style
 from .sleeve import MARGIN, SIDE, Sleeve
 
 __all__ = ["draw"]
@@ -26,19 +27,19 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     yield "painted"
     opaque = np.full((*picture.shape[:2], 4), 255, np.uint8)
     opaque[..., :3] = picture
-    sleeve.image(opaque, Box(0, 0, SIDE, SIDE))
+    sleeve.image(opaque, Area(0, 0, SIDE, SIDE))
     yield "picture"
     half = len(picture) // 2
     above = bool(_unrest(picture[:half]) < _unrest(picture[half:]))
     style, small = Style("grotesque", -0.02, 0.96, most=120, lines=3), Style("grotesque", 0.0, 1.1, most=34, lines=2)
     if above:
-        artist = sleeve.say("artist", small, Box(MARGIN, MARGIN, SIDE - MARGIN, MARGIN + 70))
-        title = sleeve.say("title", style, Box(MARGIN, artist.bottom + 24, SIDE - MARGIN, 420))
+        artist = sleeve.say("artist", small, Area(MARGIN, MARGIN, SIDE - MARGIN, MARGIN + 70))
+        title = sleeve.say("title", style, Area(MARGIN, artist.bottom + 24, SIDE - MARGIN, 420))
         edge, end = 0.0, title.bottom + REACH
     else:
-        title = sleeve.say("title", style, Box(MARGIN, 560, SIDE - MARGIN, SIDE - MARGIN), valign="bottom")
+        title = sleeve.say("title", style, Area(MARGIN, 560, SIDE - MARGIN, SIDE - MARGIN), valign="bottom")
         artist = sleeve.say(
-            "artist", small, Box(MARGIN, title.top - 84, SIDE - MARGIN, title.top - 24), valign="bottom"
+            "artist", small, Area(MARGIN, title.top - 84, SIDE - MARGIN, title.top - 24), valign="bottom"
         )
         edge, end = SIDE, artist.top - REACH
     if sleeve.said:

@@ -14,8 +14,9 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
+from ..design.area import Area
 from ..design.colour import contrast, luminance, luminances, ratio
-from ..design.lettering import Block, Box, set_block
+from ..design.lettering import Block, set_block
 from .sleeve import MARGIN, SIDE, Said, Sleeve
 
 __all__ = ["LEAST", "Written", "write"]
@@ -33,7 +34,7 @@ class Written:
 
     which: str
     text: str
-    box: Box
+    box: Area
     contrast: float
     mended: str
     thumbnail: float
@@ -86,7 +87,7 @@ def _plate(sleeve: Sleeve, block: Block) -> None:
     sleeve.canvas.drawRect(skia.Rect(*block.ink.grown(_PLATE)), sleeve.paint(sleeve.palette.ground))
 
 
-def _ground(sleeve: Sleeve, box: Box) -> tuple[NDArray[np.float32], tuple[int, int]]:
+def _ground(sleeve: Sleeve, box: Area) -> tuple[NDArray[np.float32], tuple[int, int]]:
     """Mean luminance of the cells of a box, and (row, column) of the first."""
     cell = max(1, round(sleeve.size / _CELLS))
     count = -(-sleeve.size // cell)
@@ -156,7 +157,7 @@ def _thumbnail(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return result
 
 
-def _seen(before: NDArray[np.float32], after: NDArray[np.float32], box: Box) -> float:
+def _seen(before: NDArray[np.float32], after: NDArray[np.float32], box: Area) -> float:
     """Contrast at 64 pixels between what is there with and without the words, in the tenth that changes most."""
     top, bottom = int(box.top * 0.064), int(box.bottom * 0.064) + 1
     left, right = int(box.left * 0.064), int(box.right * 0.064) + 1

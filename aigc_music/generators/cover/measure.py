@@ -17,7 +17,7 @@ _NEAR = 12  # bits of 128
 
 
 def reduced(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Box means that make it `side` to twice as many pixels wide; smaller pictures stay as they are."""
+    """Area means that make it `side` to twice as many pixels wide; smaller pictures stay as they are."""
     factor = max(1, min(pixels.shape[:2]) // side)
     return pixels if factor == 1 else np.asarray(Image.fromarray(pixels).reduce(factor))
 

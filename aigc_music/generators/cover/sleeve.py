@@ -14,8 +14,9 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
+from ..design.area import Area
 from ..design.fonts import FontBook
-from ..design.lettering import Block, Box, Style, set_block
+from ..design.lettering import Block, Style, set_block
 from ..design.motif import Motif
 from ..design.palettes import Palette
 
@@ -34,11 +35,11 @@ class Said:
     which: str
     text: str
     style: Style
-    box: Box
+    box: Area
     align: str
     valign: str
     ink: int
-    spare: tuple[Box, ...]
+    spare: tuple[Area, ...]
     block: Block
 
 
@@ -87,22 +88,22 @@ class Sleeve:
         """A path through (n, 2) points."""
         return skia.Path.Polygon([skia.Point(float(x), float(y)) for x, y in points], closed)
 
-    def image(self, values: NDArray[np.uint8], box: Box) -> None:
+    def image(self, values: NDArray[np.uint8], box: Area) -> None:
         """Draw (h, w, 4) values into a box, smoothly between its pixels (Mitchell's cubic)."""
         sampling = skia.SamplingOptions(skia.CubicResampler.Mitchell())
         image = skia.Image.fromarray(np.ascontiguousarray(values), colorType=skia.kRGBA_8888_ColorType)
         self.canvas.drawImageRect(image, skia.Rect(*box), sampling)
 
     def say(
-        self, which: str, style: Style, box: Box, align: str = "left", valign: str = "top", ink: int | None = None,
-        spare: tuple[Box, ...] = (),
-    ) -> Box:  # fmt: skip
+        self, which: str, style: Style, box: Area, align: str = "left", valign: str = "top", ink: int | None = None,
+        spare: tuple[Area, ...] = (),
+    ) -> Area:  # fmt: skip
         """Set the title or the artist into a box; the box of its ink comes back, flat and empty where there are no
         words, so that what stands below moves up."""
         block = set_block(self.book, self.words[which], style, box, align, valign)
         if block is None:
             edge = box.bottom if valign == "bottom" else box.top
-            return Box(box.left, edge, box.left, edge)
+            return Area(box.left, edge, box.left, edge)
         colour = self.palette.ink if ink is None else ink
         self.said.append(Said(which, self.words[which], style, box, align, valign, colour, spare, block))
         return block.ink

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..design.lettering import Box
+from ..design.area import Area
 
 __all__ = ["sampled", "smoothed", "stretched", "tones"]
 
@@ -38,7 +38,7 @@ def smoothed(field: NDArray[np.float64], width: float) -> NDArray[np.float64]:
 
 
 def sampled(
-    field: NDArray[np.float64], frame: Box, x: NDArray[np.float64], y: NDArray[np.float64]
+    field: NDArray[np.float64], frame: Area, x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The field at places of the sleeve, in straight lines between its pixels. It fills the frame, its sides cut off
     where the frame has another shape."""

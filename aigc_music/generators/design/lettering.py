@@ -8,42 +8,22 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import skia
 from numpy.typing import NDArray
 
+from .area import Area
 from .fonts import FACES, FontBook, sticks
 
-__all__ = ["EM", "Block", "Box", "Style", "is_right_to_left", "may_part", "set_block"]
+__all__ = ["EM", "Block", "Style", "is_right_to_left", "may_part", "set_block"]
 
 EM = 1000.0
 _BREAK_BELOW = 0.45  # of the wanted size: from there on long words may be broken
 _LONG_WORD = 12
 _CLOSING = frozenset("、。，．：；？！」』）】》〉…—～”’,.!?;:)]}")
 _OPENING = frozenset("「『（【《〈“‘([{")
-
-
-class Box(NamedTuple):
-    """Left, top, right, bottom."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    @property
-    def width(self) -> float:
-        return self.right - self.left
-
-    @property
-    def height(self) -> float:
-        return self.bottom - self.top
-
-    def grown(self, by: float) -> Box:
-        """With `by` more on every side."""
-        return Box(self.left - by, self.top - by, self.right + by, self.bottom + by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +47,7 @@ class _Line:
     text: str
     families: tuple[str, ...]
     tracking: float
-    ink: Box
+    ink: Area
     baseline: float
 
 
@@ -77,7 +57,7 @@ class Block:
 
     lines: tuple[_Line, ...]
     places: tuple[tuple[float, float, float], ...]
-    ink: Box
+    ink: Area
     letter: float
     book: FontBook
 
@@ -92,7 +72,7 @@ class Block:
 
 
 def set_block(
-    book: FontBook, text: str, style: Style, box: Box, align: str = "left", valign: str = "top"
+    book: FontBook, text: str, style: Style, box: Area, align: str = "left", valign: str = "top"
 ) -> Block | None:
     """Set `text` into `box`; None for a text without ink. align: left, centre, right; valign: top, middle, bottom."""
     if not any(not sticks(letter) for letter in text):
@@ -151,7 +131,7 @@ def _shape(book: FontBook, text: str, families: tuple[str, ...], tracking: float
     left, right = _edges(pixels[..., 3].max(axis=0))
     top, bottom = _edges(pixels[..., 3].max(axis=1))
     base = paragraph.AlphabeticBaseline
-    ink = Box((left - pad) / scale, (top - pad) / scale - base, (right - pad) / scale, (bottom - pad) / scale - base)
+    ink = Area((left - pad) / scale, (top - pad) / scale - base, (right - pad) / scale, (bottom - pad) / scale - base)
     return _Line(text, families, tracking, ink, base)
 
 
@@ -202,7 +182,7 @@ def _hold(before: str, after: str) -> bool:
 
 
 def _fit(
-    book: FontBook, text: str, families: tuple[str, ...], style: Style, box: Box, broken: bool
+    book: FontBook, text: str, families: tuple[str, ...], style: Style, box: Area, broken: bool
 ) -> tuple[float, list[_Line]]:
     """The largest size, and the lines at it."""
     pieces = _pieces(text, broken)
@@ -254,7 +234,7 @@ def _greedy(widths: list[float], spaces: list[float], limit: float) -> list[tupl
 
 
 def _placed(
-    book: FontBook, lines: list[_Line], sizes: list[float], style: Style, box: Box, align: str, valign: str
+    book: FontBook, lines: list[_Line], sizes: list[float], style: Style, box: Area, align: str, valign: str
 ) -> Block:
     """Lines put below each other, their ink flush with the box."""
     if style.spread:  # each line at its own size, the white between them even
@@ -282,7 +262,7 @@ def _placed(
     bottoms = [y + line.ink.bottom * size / EM for line, (_, y, size) in zip(lines, places, strict=True)]
     spare = box.height - (max(bottoms) - min(tops))
     down = box.top - min(tops) + {"top": 0.0, "middle": 0.5, "bottom": 1.0}[valign] * spare
-    ink = Box(
+    ink = Area(
         min(x + line.ink.left * size / EM for line, (x, _, size) in zip(lines, places, strict=True)),
         min(tops) + down,
         max(x + line.ink.right * size / EM for line, (x, _, size) in zip(lines, places, strict=True)),

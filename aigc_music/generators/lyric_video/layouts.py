@@ -11,11 +11,10 @@ from aigc_music.core.errors import choose
 from aigc_music.engine.requests import VideoRequest
 from aigc_music.engine.streams import stream
 
+from ..design.area import Area
 from ..design.fonts import FontBook
 
-__all__ = [
-    "FACE_SIZE", "LAYOUTS", "Layout", "Room", "choose_face", "choose_layout", "clear_of", "room_of", "shape_of",
-]  # fmt: skip
+__all__ = ["FACE_SIZE", "LAYOUTS", "Layout", "choose_face", "choose_layout", "clear_of", "room_of", "shape_of"]
 
 
 class Layout(NamedTuple):
@@ -69,23 +68,6 @@ _MARGIN = 0.06  # of the shorter side, where a preset asks for less
 _LABEL_SHARE = 0.16  # of the shorter side, kept free at the top for a label
 
 
-class Room(NamedTuple):
-    """Where words may stand, in pixels."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    @property
-    def width(self) -> float:
-        return self.right - self.left
-
-    @property
-    def height(self) -> float:
-        return self.bottom - self.top
-
-
 def shape_of(size: tuple[int, int]) -> str:
     """'wide', 'square' or 'tall'."""
     ratio = size[0] / size[1]
@@ -110,18 +92,18 @@ def choose_face(request: VideoRequest, book: FontBook, words: str) -> str:
     return face if book.sets(words, face) else "grotesque"
 
 
-def clear_of(size: tuple[int, int], safe: tuple[float, float, float, float], label: bool) -> Room:
+def clear_of(size: tuple[int, int], safe: tuple[float, float, float, float], label: bool) -> Area:
     """The safe part of a frame, below the label if there is one."""
     width, height = size
     least = _MARGIN * min(size)
     top = max(safe[1] * height, least) + _LABEL_SHARE * min(size) * label
-    return Room(max(safe[0] * width, least), top, width - max(safe[2] * width, least),
+    return Area(max(safe[0] * width, least), top, width - max(safe[2] * width, least),
                 height - max(safe[3] * height, least))  # fmt: skip
 
 
-def room_of(layout: Layout, shape: str, clear: Room) -> tuple[Room, float]:
+def room_of(layout: Layout, shape: str, clear: Area) -> tuple[Area, float]:
     """What is for lines, and how far to the right it lies for words from right to left."""
     left, top, right, bottom = layout.room if shape == "wide" else (0.0, layout.room[1], 1.0, layout.room[3])
-    room = Room(clear.left + left * clear.width, clear.top + top * clear.height,
+    room = Area(clear.left + left * clear.width, clear.top + top * clear.height,
                 clear.left + right * clear.width, clear.top + bottom * clear.height)  # fmt: skip
     return room, (1 - right - left) * clear.width

@@ -15,8 +15,9 @@ from aigc_music.engine.requests import VideoRequest
 from aigc_music.files.lyrics.shape import spread
 
 from ..clip.scene import Box
+from ..design.area import Area
 from ..design.fonts import FontBook
-from .layouts import FACE_SIZE, LAYOUTS, Layout, Room, choose_face, choose_layout, clear_of, room_of, shape_of
+from .layouts import FACE_SIZE, LAYOUTS, Layout, choose_face, choose_layout, clear_of, room_of, shape_of
 from .phrases import Phrase, cut, phrases_of
 from .setting import Block, Setter, may_end
 
@@ -53,8 +54,8 @@ class Typeset:
     layout: Layout
     face: str
     book: FontBook
-    clear: Room
-    room: Room
+    clear: Area
+    room: Area
     mirrored: float
     phrases: tuple[Phrase, ...]
     blocks: tuple[Block, ...]
@@ -248,7 +249,7 @@ def _chunks(words: Sequence[Word], least_s: float) -> list[tuple[int, int]]:
 
 
 def _card(
-    setter: Setter, title: str, artist: str, size: float, small_share: float, room: Room, layout: Layout
+    setter: Setter, title: str, artist: str, size: float, small_share: float, room: Area, layout: Layout
 ) -> Block | None:
     """Title with the artist beneath."""
     title_words, artist_words = _plain(title), _plain(artist)

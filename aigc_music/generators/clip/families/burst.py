@@ -11,9 +11,10 @@ from typing import Any
 
 import skia
 
+from ...design.area import Area
 from ...design.colour import mix
 from ..follow import Follow, fall, smooth
-from ..paper import Area, Inks, Paper, blend, brush
+from ..paper import Inks, Paper, blend, brush
 from ..scene import Figure, Layers, Stage
 
 __all__ = ["Burst"]
@@ -33,7 +34,7 @@ class Burst:
     def __init__(self, stage: Stage) -> None:
         self.follow, self.paper, self.inks = Follow(stage), Paper(stage, 960), Inks.of(stage.palette)
         palette = stage.palette
-        self._sheet = self.paper.free.inset(60)
+        self._sheet = self.paper.free.grown(-60)
         self._soil = self._sheet.top + SOIL * self._sheet.height
         self._turned = stage.rng.random(64)
         self._stem = mix(palette.ground, palette.ink, 0.62)
@@ -119,7 +120,7 @@ class Burst:
             turn = float(self._turned[number % 64]) + 0.02 * age
             flower = self._flower(x, y, radius, number, turn, start, fall(age, 0.35))
             if age < OPENS + 0.3:
-                figures += self.paper.figure(Area(x, y, x, y).inset(-1.1 * radius - 3), flower)
+                figures += self.paper.figure(Area(x, y, x, y).grown(1.1 * radius + 3), flower)
             else:
                 flower(canvas)
         return figures

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import skia
 
+from ...design.area import Area
 from ...design.colour import lighten
 from ..follow import Follow, fall, smooth
-from ..paper import Area, Inks, Paper, blend, brush, polygon
+from ..paper import Inks, Paper, blend, brush, polygon
 from ..scene import Figure, Layers, Stage
 
 __all__ = ["Orbits"]
@@ -102,7 +103,7 @@ class Orbits:
         return figures
 
     def _spark(self, x: float, y: float, radius: float, paint: Any) -> list[Figure]:
-        area = Area(x, y, x, y).inset(-radius - 1)
+        area = Area(x, y, x, y).grown(radius + 1)
         return self.paper.figure(area, lambda canvas: canvas.drawCircle(x, y, radius, paint))
 
     def _rim(self, at: float, turn: float, chord: int) -> list[Figure]:
@@ -129,4 +130,4 @@ class Orbits:
     def _stroke(self, a: tuple[float, float], b: tuple[float, float], paint: Any) -> list[Figure]:
         paint.setStrokeCap(skia.Paint.kRound_Cap)
         area = Area(min(a[0], b[0]), min(a[1], b[1]), max(a[0], b[0]), max(a[1], b[1]))
-        return self.paper.figure(area.inset(-8), lambda canvas: canvas.drawLine(*a, *b, paint))
+        return self.paper.figure(area.grown(8), lambda canvas: canvas.drawLine(*a, *b, paint))

@@ -14,9 +14,10 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
+from ...design.area import Area
 from ...design.colour import lighten, luminance, mix
 from ..follow import Follow, fall, smooth
-from ..paper import Area, Inks, Paper, blend, brush, curve, polygon
+from ..paper import Inks, Paper, blend, brush, curve, polygon
 from ..scene import Figure, Layers, Stage
 
 __all__ = ["Ridges"]

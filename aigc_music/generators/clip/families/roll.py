@@ -10,9 +10,10 @@ from typing import Any
 
 import skia
 
+from ...design.area import Area
 from ...design.colour import mix
 from ..follow import Follow, Track, fall
-from ..paper import Area, Inks, Paper, brush
+from ..paper import Inks, Paper, brush
 from ..scene import Figure, Layers, Stage
 
 __all__ = ["Roll"]

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import skia
 
+from ...design.area import Area
 from ...design.colour import contrast, distance
-from ...design.lettering import Box, Style
+from ...design.lettering import Style
 from ...design.motif import Degree
 from ..sleeve import MARGIN, SIDE, Sleeve
 
@@ -31,17 +32,17 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     side = SIDE / columns
     field = rows * side
     top = SIDE - field if above else 0.0
-    band = Box(MARGIN, 48, SIDE - MARGIN, top - 36) if above else Box(MARGIN, field + 36, SIDE - MARGIN, SIDE - 48)
-    inner = Box(MARGIN, max(band.top, MARGIN), SIDE - MARGIN, min(band.bottom, SIDE - MARGIN))
+    band = Area(MARGIN, 48, SIDE - MARGIN, top - 36) if above else Area(MARGIN, field + 36, SIDE - MARGIN, SIDE - 48)
+    inner = Area(MARGIN, max(band.top, MARGIN), SIDE - MARGIN, min(band.bottom, SIDE - MARGIN))
     room = inner.height
     artist_room = 0.17 * room if sleeve.words["artist"] else 0.0
     title = sleeve.say(
         "title", Style("grotesque", -0.04, 0.92, most=120, lines=3),
-        Box(inner.left, inner.top, inner.right, inner.bottom - artist_room - 16),
+        Area(inner.left, inner.top, inner.right, inner.bottom - artist_room - 16),
     )  # fmt: skip
     sleeve.say(
         "artist", Style("grotesque", -0.01, 1.0, most=30, lines=1),
-        Box(inner.left, title.bottom + 16, inner.right, max(inner.bottom, title.bottom + 30)),
+        Area(inner.left, title.bottom + 16, inner.right, max(inner.bottom, title.bottom + 30)),
     )  # fmt: skip
     yield "type"
     start = int(sleeve.rng.integers(len(motif.chords)))

@@ -12,8 +12,9 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
+from ...design.area import Area
 from ...design.colour import luminance, mix, rgb
-from ...design.lettering import Box, Style
+from ...design.lettering import Style
 from ..sleeve import MARGIN, SIDE, Sleeve
 from ..tones import sampled, smoothed, tones
 
@@ -28,12 +29,12 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     sleeve.fill(palette.ground)
     mirrored = bool(sleeve.rng.random() < 0.5)
     title = sleeve.say(
-        "title", Style("grotesque", -0.035, 0.94, most=108, lines=4), Box(MARGIN, 700, SIDE - MARGIN, SIDE - MARGIN),
+        "title", Style("grotesque", -0.035, 0.94, most=108, lines=4), Area(MARGIN, 700, SIDE - MARGIN, SIDE - MARGIN),
         "right" if mirrored else "left", "bottom",
     )  # fmt: skip
     artist = sleeve.say(
         "artist", Style("serif", 0.0, 1.05, most=38, lines=2),
-        Box(MARGIN, title.top - 76, SIDE - MARGIN, title.top - 24), "right" if mirrored else "left", "bottom",
+        Area(MARGIN, title.top - 76, SIDE - MARGIN, title.top - 24), "right" if mirrored else "left", "bottom",
     )  # fmt: skip
     floor = artist.top - 44
     yield "type"
@@ -41,9 +42,9 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     yield "painted"
     side = min(floor - 20, 620.0)
     left = MARGIN if mirrored else SIDE - MARGIN - side
-    window = Box(left, floor - side, left + side, floor)
+    window = Area(left, floor - side, left + side, floor)
     first, second, third = palette.accents
-    _paper(sleeve, _melody_cut(sleeve, Box(0, floor - 0.62 * side, SIDE, floor - 0.08 * side)), third)
+    _paper(sleeve, _melody_cut(sleeve, Area(0, floor - 0.62 * side, SIDE, floor - 0.08 * side)), third)
     disc = skia.Path.Circle(SIDE - 190 if mirrored else 190, 0.36 * floor, 0.21 * floor)
     _paper(sleeve, disc, first)
     yield "paper"
@@ -56,9 +57,9 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     for level, colour in zip(layers, inks[-2::-1], strict=False):
         yield from _layer(sleeve, level, window, colour)
     canvas.restore()
-    strip = Box(window.left - 46, window.bottom - 0.24 * side, window.left + 0.3 * side, window.bottom - 0.19 * side)
+    strip = Area(window.left - 46, window.bottom - 0.24 * side, window.left + 0.3 * side, window.bottom - 0.19 * side)
     if mirrored:
-        strip = Box(window.right - 0.3 * side, strip.top, window.right + 46, strip.bottom)
+        strip = Area(window.right - 0.3 * side, strip.top, window.right + 46, strip.bottom)
     _paper(sleeve, skia.Path.Rect(skia.Rect(*strip)), second)
     yield "paper"
 
@@ -68,13 +69,13 @@ def _traced(field: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     are distances from the edge, in pixels of a fine grid, so that every edge can be cut equally sharp."""
     rough = smoothed(field, 0.012 * len(field))
     axis = np.linspace(0, 1, _FIELD)
-    fine = sampled(rough, Box(0, 0, 1, 1), *np.meshgrid(axis, axis))
+    fine = sampled(rough, Area(0, 0, 1, 1), *np.meshgrid(axis, axis))
     fine = smoothed(fine, 0.006 * _FIELD)
     steep = np.hypot(*np.gradient(fine)) + 2e-4
     return [(level - fine) / steep for level in np.quantile(fine, [0.68, 0.4, 0.18])]
 
 
-def _layer(sleeve: Sleeve, field: NDArray[np.float64], window: Box, colour: int) -> Iterator[str]:
+def _layer(sleeve: Sleeve, field: NDArray[np.float64], window: Area, colour: int) -> Iterator[str]:
     """Colour where the field is positive. It is made large while it is smooth and cut there, so its edge is sharp at
     any size."""
     ramp = np.clip(127.5 + 40 * field, 0, 255).astype(np.uint8)
@@ -100,7 +101,7 @@ def _paper(sleeve: Sleeve, path: Any, colour: int) -> None:
     sleeve.canvas.drawPath(path, sleeve.paint(colour))
 
 
-def _melody_cut(sleeve: Sleeve, box: Box) -> Any:
+def _melody_cut(sleeve: Sleeve, box: Area) -> Any:
     """A strip from edge to edge, its upper side cut along the hook."""
     hook = sleeve.motif.hook
     x = np.linspace(box.left - 10, box.right + 10, 90)
@@ -112,7 +113,7 @@ def _melody_cut(sleeve: Sleeve, box: Box) -> Any:
     return sleeve.polygon(np.concatenate([upper, lower]))
 
 
-def _window(sleeve: Sleeve, box: Box) -> Any:
+def _window(sleeve: Sleeve, box: Area) -> Any:
     """An arch, a disc, or a sheet cut by hand."""
     form = int(sleeve.rng.integers(3))
     if form == 0:

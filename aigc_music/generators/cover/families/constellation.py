@@ -11,8 +11,9 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
+from ...design.area import Area
 from ...design.colour import lighten, mix
-from ...design.lettering import Box, Style
+from ...design.lettering import Style
 from ..sleeve import MARGIN, SIDE, Sleeve
 
 __all__ = ["draw"]
@@ -32,8 +33,8 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
 def _centred(sleeve: Sleeve) -> tuple[float, float, float]:
     """Words below the chart, on its axis; where the chart lies: x, y, radius."""
     small = Style("grotesque", 0.16, 1.3, caps=True, most=24, lines=2)
-    artist = sleeve.say("artist", small, Box(120, 880, 880, SIDE - MARGIN), "centre", "bottom")
-    box = Box(MARGIN, 750, SIDE - MARGIN, artist.top - 24)
+    artist = sleeve.say("artist", small, Area(120, 880, 880, SIDE - MARGIN), "centre", "bottom")
+    box = Area(MARGIN, 750, SIDE - MARGIN, artist.top - 24)
     title = sleeve.say("title", Style("serif", 0.0, 0.95, most=120, lines=3), box, "centre", "bottom")
     radius = 0.5 * (title.top - 76 - 62)
     return SIDE / 2, 62 + radius, radius
@@ -42,8 +43,8 @@ def _centred(sleeve: Sleeve) -> tuple[float, float, float]:
 def _cropped(sleeve: Sleeve) -> tuple[float, float, float]:
     """A chart larger than the sleeve, words flush left below it."""
     small = Style("grotesque", 0.02, 1.2, most=32, lines=2)
-    artist = sleeve.say("artist", small, Box(MARGIN, 860, SIDE - MARGIN, SIDE - MARGIN), valign="bottom")
-    box = Box(MARGIN, 690, SIDE - MARGIN, artist.top - 24)
+    artist = sleeve.say("artist", small, Area(MARGIN, 860, SIDE - MARGIN, SIDE - MARGIN), valign="bottom")
+    box = Area(MARGIN, 690, SIDE - MARGIN, artist.top - 24)
     title = sleeve.say("title", Style("serif", -0.01, 0.93, most=134, lines=3), box, valign="bottom")
     left = bool(sleeve.rng.random() < 0.5)
     radius = 640.0

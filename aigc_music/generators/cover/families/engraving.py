@@ -11,7 +11,8 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
-from ...design.lettering import Box, Style
+from ...design.area import Area
+from ...design.lettering import Style
 from ..sleeve import MARGIN, SIDE, Sleeve
 
 __all__ = ["draw"]
@@ -24,24 +25,24 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     palette, canvas = sleeve.palette, sleeve.canvas
     sleeve.fill(palette.ground)
     artist = sleeve.say(
-        "artist", Style("serif", 0.1, 1.25, caps=True, most=30, lines=2), Box(120, 880, 880, SIDE - MARGIN), "centre",
-        "bottom",
+        "artist", Style("serif", 0.1, 1.25, caps=True, most=30, lines=2), Area(120, 880, 880, SIDE - MARGIN),
+        "centre", "bottom",
     )  # fmt: skip
     title = sleeve.say(
-        "title", Style("serif", -0.005, 0.94, most=116, lines=3), Box(MARGIN, 745, SIDE - MARGIN, artist.top - 22),
+        "title", Style("serif", -0.005, 0.94, most=116, lines=3), Area(MARGIN, 745, SIDE - MARGIN, artist.top - 22),
         "centre", "bottom",
     )  # fmt: skip
     bottom = title.top - 50
     yield "type"
     form = int(sleeve.rng.integers(3))
-    plate = Box(MARGIN, MARGIN, SIDE - MARGIN, bottom)
+    plate = Area(MARGIN, MARGIN, SIDE - MARGIN, bottom)
     if form == 0:
         radius = plate.height / 2
-        plate = Box(500 - radius, plate.top, 500 + radius, plate.bottom)
+        plate = Area(500 - radius, plate.top, 500 + radius, plate.bottom)
         outline = skia.Path.Circle(500, plate.top + radius, radius)
     elif form == 1:
         half = 0.4 * plate.height
-        plate = Box(500 - half, plate.top, 500 + half, plate.bottom)
+        plate = Area(500 - half, plate.top, 500 + half, plate.bottom)
         outline = skia.Path.RRect(
             skia.RRect.MakeRectXY(skia.Rect(plate.left, plate.top, plate.right, plate.bottom + half), half, half)
         )
@@ -54,7 +55,7 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     canvas.restore()
 
 
-def _lines(sleeve: Sleeve, plate: Box) -> Iterator[str]:
+def _lines(sleeve: Sleeve, plate: Area) -> Iterator[str]:
     """Each line a thin shape, thicker in the shade. Inside the sun the lines are full and in an accent."""
     palette, motif, canvas = sleeve.palette, sleeve.motif, sleeve.canvas
     count = 86

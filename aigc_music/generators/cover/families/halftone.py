@@ -11,8 +11,9 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
+from ...design.area import Area
 from ...design.colour import contrast, distance, lighten, mix
-from ...design.lettering import Box, Style
+from ...design.lettering import Style
 from ..sleeve import MARGIN, SIDE, Sleeve
 from ..tones import sampled, smoothed, stretched, tones
 
@@ -24,12 +25,12 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     palette = sleeve.palette
     sleeve.fill(palette.ground)
     title = sleeve.say(
-        "title", Style("condensed", -0.005, 0.86, most=190, lines=3), Box(MARGIN, 730, SIDE - MARGIN, SIDE - MARGIN),
+        "title", Style("condensed", -0.005, 0.86, most=190, lines=3), Area(MARGIN, 730, SIDE - MARGIN, SIDE - MARGIN),
         valign="bottom",
     )  # fmt: skip
     artist = sleeve.say(
         "artist", Style("grotesque", 0.0, 1.1, most=30, lines=2),
-        Box(MARGIN, title.top - 64, SIDE - MARGIN, title.top - 26), valign="bottom",
+        Area(MARGIN, title.top - 64, SIDE - MARGIN, title.top - 26), valign="bottom",
     )  # fmt: skip
     yield "type"
     painted = tones(sleeve.picture("landscape"))
@@ -37,7 +38,7 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     yield "painted"
     bleed = bool(sleeve.rng.random() < 0.5)
     edge = 0.0 if bleed else MARGIN
-    frame = Box(edge, edge, SIDE - edge, artist.top - 40)
+    frame = Area(edge, edge, SIDE - edge, artist.top - 40)
     dark, light = sorted((palette.ground, palette.ink), key=lambda colour: contrast(colour, 0))
     tint = max(palette.accents, key=lambda colour: abs(contrast(colour, dark) - 1))
     paper = mix(tint, light, 0.25) if palette.dark else lighten(tint, 0.02)
@@ -52,7 +53,7 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     canvas.restore()
 
 
-def _sun(sleeve: Sleeve, frame: Box, paper: int, dark: int) -> None:
+def _sun(sleeve: Sleeve, frame: Area, paper: int, dark: int) -> None:
     """A disc over the screen, in the accent that stands out from both its colours. It lies as far across as the key
     on the circle of fifths, and is as high and large as the song is bright."""
     motif = sleeve.motif
@@ -63,7 +64,7 @@ def _sun(sleeve: Sleeve, frame: Box, paper: int, dark: int) -> None:
     sleeve.canvas.drawCircle(x, y, radius, sleeve.paint(colour))
 
 
-def _dots(sleeve: Sleeve, frame: Box, field: NDArray[np.float64], ink: int, pitch: float) -> Iterator[str]:
+def _dots(sleeve: Sleeve, frame: Area, field: NDArray[np.float64], ink: int, pitch: float) -> Iterator[str]:
     """Round dots on a screen at 45 degrees; they touch where it is darker than half."""
     count = int(1.5 * SIDE / pitch)
     steps = (np.arange(count) - count / 2) * pitch
@@ -82,7 +83,7 @@ def _dots(sleeve: Sleeve, frame: Box, field: NDArray[np.float64], ink: int, pitc
             yield "screen"
 
 
-def _lines(sleeve: Sleeve, frame: Box, field: NDArray[np.float64], ink: int, pitch: float) -> Iterator[str]:
+def _lines(sleeve: Sleeve, frame: Area, field: NDArray[np.float64], ink: int, pitch: float) -> Iterator[str]:
     """Lines that swell; the hook bends them."""
     x = np.linspace(frame.left - 2, frame.right + 2, 420)
     bend = 26 * (sleeve.motif.contour((x / SIDE * 0.35 + 0.1) % 1) - 0.5)
@@ -97,7 +98,7 @@ def _lines(sleeve: Sleeve, frame: Box, field: NDArray[np.float64], ink: int, pit
             yield "screen"
 
 
-def _circles(sleeve: Sleeve, frame: Box, field: NDArray[np.float64], ink: int, pitch: float) -> Iterator[str]:
+def _circles(sleeve: Sleeve, frame: Area, field: NDArray[np.float64], ink: int, pitch: float) -> Iterator[str]:
     """Circles that swell, round a point that lies where the key is on the circle of fifths."""
     turn = 2 * np.pi * (sleeve.motif.tonic * 7 % 12) / 12
     cx = frame.left + frame.width * (0.5 + 0.28 * np.cos(turn))

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 import skia
 
+from ...design.area import Area
 from ...design.colour import mix
-from ...design.lettering import Box, Style
+from ...design.lettering import Style
 from ..legible import readable
 from ..sleeve import MARGIN, SIDE, Sleeve
 
@@ -38,14 +39,14 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     foot = SIDE - MARGIN - 60
     if name == "title":
         small = Style("grotesque", -0.01, 1.05, most=40, lines=2)
-        foot = sleeve.say("artist", small, Box(MARGIN, 850, 640, SIDE - MARGIN), valign="bottom").top
+        foot = sleeve.say("artist", small, Area(MARGIN, 850, 640, SIDE - MARGIN), valign="bottom").top
     several = len(text.split()) > 1
     face = "condensed" if several or len(text) > 7 else "grotesque"
     large = Style(face, -0.02, 0.8, caps=True, most=520, lines=5, spread=several)
     sleeve.say(
         name,
         large,
-        Box(MARGIN, MARGIN, SIDE - MARGIN, foot - 40),
+        Area(MARGIN, MARGIN, SIDE - MARGIN, foot - 40),
         valign=("top", "bottom")[int(sleeve.rng.integers(2))],
     )
     hook = motif.hook

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import skia
 
+from ...design.area import Area
 from ...design.colour import mix
-from ...design.lettering import Box, Style
+from ...design.lettering import Style
 from ..sleeve import MARGIN, Sleeve
 
 __all__ = ["draw"]
@@ -24,16 +25,16 @@ class _Plan(NamedTuple):
     x: float
     y: float
     radius: float
-    title: Box
+    title: Area
     valign: str
-    artist: Box
+    artist: Area
 
 
 _PLANS: tuple[_Plan, ...] = (
-    _Plan(500, 330, 440, Box(MARGIN, 800, 940, 940), "bottom", Box(MARGIN, 750, 940, 790)),
-    _Plan(1000, 1000, 790, Box(MARGIN, MARGIN, 600, 300), "top", Box(MARGIN, 880, 200, 940)),
-    _Plan(500, 1010, 640, Box(MARGIN, MARGIN, 940, 300), "top", Box(MARGIN, MARGIN, 940, 100)),
-    _Plan(1000, 400, 470, Box(MARGIN, 700, 940, 940), "bottom", Box(MARGIN, MARGIN, 460, 130)),
+    _Plan(500, 330, 440, Area(MARGIN, 800, 940, 940), "bottom", Area(MARGIN, 750, 940, 790)),
+    _Plan(1000, 1000, 790, Area(MARGIN, MARGIN, 600, 300), "top", Area(MARGIN, 880, 200, 940)),
+    _Plan(500, 1010, 640, Area(MARGIN, MARGIN, 940, 300), "top", Area(MARGIN, MARGIN, 940, 100)),
+    _Plan(1000, 400, 470, Area(MARGIN, 700, 940, 940), "bottom", Area(MARGIN, MARGIN, 460, 130)),
 )
 
 
@@ -46,10 +47,10 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     title = sleeve.say("title", Style("grotesque", -0.03, 0.98, most=112, lines=3), plan.title, valign=plan.valign)
     style = Style("grotesque", 0.0, 1.1, most=32, lines=2)
     if which == 0:
-        artist = Box(MARGIN, title.top - 66, 940, title.top - 26)
+        artist = Area(MARGIN, title.top - 66, 940, title.top - 26)
         sleeve.say("artist", style, artist, valign="bottom")
     elif which == 2:
-        sleeve.say("artist", style, Box(MARGIN, title.bottom + 22, 940, title.bottom + 62))
+        sleeve.say("artist", style, Area(MARGIN, title.bottom + 22, 940, title.bottom + 62))
     else:
         sleeve.say("artist", style, plan.artist, valign="bottom" if which == 1 else "top")
     radius = plan.radius if which != 0 else min(plan.radius, title.top - 96 - plan.y)

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 import skia
 
+from ...design.area import Area
 from ...design.colour import distance
-from ...design.lettering import Box, Style
+from ...design.lettering import Style
 from ..sleeve import MARGIN, SIDE, Sleeve
 
 __all__ = ["draw"]
@@ -24,15 +25,15 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     above = bool(rng.random() < 0.4)
     style = Style("condensed", 0.0, 0.85, most=210, lines=3)
     if above:
-        title = sleeve.say("title", style, Box(MARGIN, MARGIN, SIDE - MARGIN, 320))
-        area = Box(MARGIN, title.bottom + 50, SIDE - MARGIN, SIDE - 130)
+        title = sleeve.say("title", style, Area(MARGIN, MARGIN, SIDE - MARGIN, 320))
+        area = Area(MARGIN, title.bottom + 50, SIDE - MARGIN, SIDE - 130)
         sleeve.say(
-            "artist", Style("grotesque", 0.0, 1.1, most=32, lines=1), Box(MARGIN, 890, 940, 940), valign="bottom"
+            "artist", Style("grotesque", 0.0, 1.1, most=32, lines=1), Area(MARGIN, 890, 940, 940), valign="bottom"
         )
     else:
-        title = sleeve.say("title", style, Box(MARGIN, 690, SIDE - MARGIN, SIDE - MARGIN), valign="bottom")
-        area = Box(MARGIN, 130, SIDE - MARGIN, title.top - 44)
-        sleeve.say("artist", Style("grotesque", 0.0, 1.1, most=32, lines=1), Box(MARGIN, MARGIN, 940, 110))
+        title = sleeve.say("title", style, Area(MARGIN, 690, SIDE - MARGIN, SIDE - MARGIN), valign="bottom")
+        area = Area(MARGIN, 130, SIDE - MARGIN, title.top - 44)
+        sleeve.say("artist", Style("grotesque", 0.0, 1.1, most=32, lines=1), Area(MARGIN, MARGIN, 940, 110))
     yield "type"
     inks = sorted(palette.accents, key=lambda ink: -distance(ink, palette.ground))
     canvas.save()
@@ -44,7 +45,7 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     canvas.restore()
 
 
-def _screened(sleeve: Sleeve, area: Box, ink: int) -> Iterator[str]:
+def _screened(sleeve: Sleeve, area: Area, ink: int) -> Iterator[str]:
     """Large discs, one a chord of the first phrase, as a screen of dots that fades downwards."""
     motif, rng = sleeve.motif, sleeve.rng
     start = int(rng.integers(len(motif.chords)))
@@ -80,7 +81,7 @@ def _screened(sleeve: Sleeve, area: Box, ink: int) -> Iterator[str]:
     sleeve.canvas.restore()
 
 
-def _runs(sleeve: Sleeve, area: Box, ink: int) -> Iterator[str]:
+def _runs(sleeve: Sleeve, area: Area, ink: int) -> Iterator[str]:
     """The melody as broad bars with round ends, as one form, because an ink does not print over itself."""
     rows = sleeve.motif.hook[:20]
     thick = area.height / 9
@@ -96,7 +97,7 @@ def _runs(sleeve: Sleeve, area: Box, ink: int) -> Iterator[str]:
     yield "second ink"
 
 
-def _columns(sleeve: Sleeve, area: Box, ink: int) -> Iterator[str]:
+def _columns(sleeve: Sleeve, area: Area, ink: int) -> Iterator[str]:
     """The melody as columns with round heads that hang from a line and stand on it."""
     rows = sleeve.motif.hook[:14]
     middle = (area.top + area.bottom) / 2
@@ -113,7 +114,7 @@ def _columns(sleeve: Sleeve, area: Box, ink: int) -> Iterator[str]:
     yield "second ink"
 
 
-def _wedges(sleeve: Sleeve, area: Box, ink: int) -> Iterator[str]:
+def _wedges(sleeve: Sleeve, area: Area, ink: int) -> Iterator[str]:
     """The melody as rays from a corner: the angle is time, the length pitch."""
     rows = sleeve.motif.hook[:24]
     left = bool(sleeve.rng.random() < 0.5)

@@ -11,7 +11,8 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
-from ...design.lettering import Box, Style
+from ...design.area import Area
+from ...design.lettering import Style
 from ..sleeve import MARGIN, SIDE, Sleeve
 
 __all__ = ["draw"]
@@ -21,15 +22,15 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     """Title and artist as on a printed part, then systems: a few large ones or many small ones."""
     palette, canvas, motif = sleeve.palette, sleeve.canvas, sleeve.motif
     sleeve.fill(palette.ground)
-    title = sleeve.say("title", Style("serif", -0.02, 0.92, most=150, lines=3), Box(MARGIN, MARGIN, 760, 330))
+    title = sleeve.say("title", Style("serif", -0.02, 0.92, most=150, lines=3), Area(MARGIN, MARGIN, 760, 330))
     words = Style("serif", 0.0, 1.05, most=38, lines=3)
     if title.width + 260 < SIDE - 2 * MARGIN:
         sleeve.say(
-            "artist", words, Box(title.right + 40, MARGIN, SIDE - MARGIN, max(title.bottom, 130)), "right", "bottom"
+            "artist", words, Area(title.right + 40, MARGIN, SIDE - MARGIN, max(title.bottom, 130)), "right", "bottom"
         )
         top = max(title.bottom, 130) + 60
     else:
-        artist = sleeve.say("artist", words, Box(MARGIN, title.bottom + 20, SIDE - MARGIN, title.bottom + 60))
+        artist = sleeve.say("artist", words, Area(MARGIN, title.bottom + 20, SIDE - MARGIN, title.bottom + 60))
         top = artist.bottom + 60
     yield "type"
     most = int(np.clip((SIDE - MARGIN - top) // 115, 4, 7))

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ...design.area import Area
 from ...design.colour import lighten, luminance, mix
-from ...design.lettering import Box, Style
+from ...design.lettering import Style
 from ..sleeve import MARGIN, SIDE, Sleeve
 
 __all__ = ["draw"]
@@ -25,9 +26,9 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     style = (
         Style("serif", -0.015, 0.94, most=128, lines=3) if serif else Style("condensed", 0.0, 0.86, most=170, lines=3)
     )
-    title = sleeve.say("title", style, Box(MARGIN, MARGIN, SIDE - MARGIN, 290))
+    title = sleeve.say("title", style, Area(MARGIN, MARGIN, SIDE - MARGIN, 290))
     words = Style("grotesque", 0.0, 1.1, most=30, lines=2)
-    artist = sleeve.say("artist", words, Box(MARGIN, title.bottom + 24, SIDE - MARGIN, title.bottom + 66))
+    artist = sleeve.say("artist", words, Area(MARGIN, title.bottom + 24, SIDE - MARGIN, title.bottom + 66))
     horizon = max(430.0, artist.bottom + 190)
     yield "type"
     radius = 62 + 50 * (motif.bright + 1) / 2

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 import skia
 
-from ...design.lettering import Box, Style
+from ...design.area import Area
+from ...design.lettering import Style
 from ..sleeve import MARGIN, SIDE, Sleeve
 
 __all__ = ["draw"]
@@ -20,16 +21,16 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     """Title, artist, and one of three pictures of the hook."""
     sleeve.fill(sleeve.palette.ground)
     title = sleeve.say(
-        "title", Style("grotesque", -0.035, 0.96, most=132, lines=4), Box(MARGIN, MARGIN, SIDE - MARGIN, 300)
+        "title", Style("grotesque", -0.035, 0.96, most=132, lines=4), Area(MARGIN, MARGIN, SIDE - MARGIN, 300)
     )
     top = title.bottom + 26
-    artist = sleeve.say("artist", Style("grotesque", -0.01, 1.1, most=38, lines=2), Box(MARGIN, top, 760, top + 80))
+    artist = sleeve.say("artist", Style("grotesque", -0.01, 1.1, most=38, lines=2), Area(MARGIN, top, 760, top + 80))
     yield "type"
-    area = Box(0, max(artist.bottom, title.bottom) + 56, SIDE, SIDE)
+    area = Area(0, max(artist.bottom, title.bottom) + 56, SIDE, SIDE)
     yield from (_bars, _quarters, _steps)[int(sleeve.rng.integers(3))](sleeve, area)
 
 
-def _bars(sleeve: Sleeve, area: Box) -> Iterator[str]:
+def _bars(sleeve: Sleeve, area: Area) -> Iterator[str]:
     """Notes as bars that stand on the lower edge: width is length, height is pitch."""
     hook, accents = sleeve.motif.hook, sleeve.palette.accents
     widths = np.sqrt(hook[:, 2])
@@ -44,7 +45,7 @@ def _bars(sleeve: Sleeve, area: Box) -> Iterator[str]:
     yield "bars"
 
 
-def _quarters(sleeve: Sleeve, area: Box) -> Iterator[str]:
+def _quarters(sleeve: Sleeve, area: Area) -> Iterator[str]:
     """A module a note: quarter discs that turn with the direction of the tune."""
     hook, palette = sleeve.motif.hook, sleeve.palette
     width, height = SIDE - 2 * MARGIN, SIDE - MARGIN - area.top
@@ -75,7 +76,7 @@ def _quarters(sleeve: Sleeve, area: Box) -> Iterator[str]:
             yield "modules"
 
 
-def _steps(sleeve: Sleeve, area: Box) -> Iterator[str]:
+def _steps(sleeve: Sleeve, area: Area) -> Iterator[str]:
     """Discs on the lines of a wide stave, large for long notes, cut off at the edges of the sleeve."""
     hook, palette = sleeve.motif.hook[:12], sleeve.palette
     lines = 7

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 import skia
 
+from ...design.area import Area
 from ...design.colour import lighten, mix
-from ...design.lettering import Box, Style
+from ...design.lettering import Style
 from ..sleeve import MARGIN, SIDE, Sleeve
 
 __all__ = ["draw"]
@@ -26,12 +27,12 @@ def draw(sleeve: Sleeve) -> Iterator[str]:
     title = sleeve.say(
         "title",
         Style("serif", -0.01, 0.94, most=120, lines=3),
-        Box(MARGIN, 690, SIDE - MARGIN, SIDE - MARGIN),
+        Area(MARGIN, 690, SIDE - MARGIN, SIDE - MARGIN),
         valign="bottom",
     )
     artist = sleeve.say(
         "artist", Style("grotesque", 0.12, 1.2, caps=True, most=22, lines=2),
-        Box(MARGIN, title.top - 56, SIDE - MARGIN, title.top - 26), valign="bottom",
+        Area(MARGIN, title.top - 56, SIDE - MARGIN, title.top - 26), valign="bottom",
     )  # fmt: skip
     hem = artist.top - 40
     yield "type"
