@@ -27,12 +27,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from aigc_music.core.errors import FileError, ModelError, UsageError
+from aigc_music.core.lyrics import Line, Syllable, TimedLyrics, Word
 from aigc_music.core.notes import Note, Score, Track
+from aigc_music.core.sounds import Sound
 from aigc_music.engine import ImageRequest
 from aigc_music.engine.encodings import encoding_of_suffix
 from aigc_music.engine.job import JobContext
 from aigc_music.engine.work import work
 from aigc_music.files import midi, pictures
+from aigc_music.files.audio import sound_bytes, with_lyrics
 from aigc_music.files.c2pa_boxes import store_of, unsigned, with_store
 from aigc_music.files.midi import read_score, score_bytes
 from aigc_music.release import certificate, originality
@@ -264,6 +267,18 @@ def test_a_signature_holds_goes_away_without_a_trace_and_is_the_same_each_time(
     assert source_type(row.record["disclosure"], row.record) in found.source_types
     Signer_open().sign(file, parents=parents, **told)  # again, over the old one
     assert file.read_bytes() == signed
+
+
+@pytest.mark.parametrize("suffix", [".mp3", ".flac"])
+def test_sound_with_words_in_its_tags_is_signed_and_read_back(suffix: str, tmp_path: Path) -> None:
+    word = Word((Syllable("港", 0.1, 0.2), Syllable("lights", 0.2, 0.4)))
+    sound = Sound(np.zeros((4800, 2), np.float32), title="港", creator="Ada")
+    file = tmp_path / f"sung{suffix}"
+    file.write_bytes(with_lyrics(sound_bytes(sound, suffix, "{}"), suffix, TimedLyrics((Line((word,)),))))
+    plain = file.read_bytes()
+    Signer_open().sign(file, title="x", disclosure={"instruments": "generated"})
+    found = read_signature(file)
+    assert found is not None and found.holds and unsigned(file.read_bytes()) == plain
 
 
 def test_another_process_at_another_time_makes_the_same_signature(made: dict[str, Any], tmp_path: Path) -> None:

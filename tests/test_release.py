@@ -305,7 +305,7 @@ def timeline(bars: int, bar_s: float, energy: Any, sections: list[tuple[str, int
 
 TOUCHED: dict[str, tuple[dict[str, Any], set[str]]] = {
     # a change of the brief -> the stages that are made again; the others' bytes stay
-    "theme": ({"theme": "rain"}, {"words", "film", "social", "originality"}),
+    "theme": ({"theme": "rain"}, {"words", "film", "social", "mp3", "originality"}),
     "mood": ({"mood": "dark"}, set(STAGES)),
     "key": ({"key": "D minor"}, set(STAGES)),
     "bars": ({"bars": 12}, set(STAGES)),
@@ -393,7 +393,8 @@ def test_the_manifest_keeps_its_contract(whole: Path) -> None:
         "midi", "stem", "mix", "master", "lyrics", "timed_lyrics", "cover", "thumbnail", "lyric_video", "canvas",
         "social", "motion", "credits", "provenance", "page",
     }  # fmt: skip
-    assert rows["music/master.mp3"]["parents"] == ["music/song.mid"]
+    assert set(rows["music/master.mp3"]["parents"]) == {"music/master.wav", "words/words.ttml"}
+    assert b"USLT" in (whole / "music/master.mp3").read_bytes()
     assert set(rows["video/lyric-video.mp4"]["parents"]) == {
         "music/song.mid", "words/words.ttml", "music/master.wav", "cover/cover.jpg",
     }  # fmt: skip
@@ -431,6 +432,7 @@ def test_a_failing_stage_leaves_the_rest_and_is_made_later(brief: Brief, whole: 
     assert not outcome.ok
     assert states(outcome) == dict.fromkeys([*wanted(brief), *PAPERS], "done") | {
         "mix": "failed", "stems": "failed", "master": "failed", "film": "blocked", "social": "blocked",
+        "mp3": "blocked",
     }  # fmt: skip
     rows = {row["name"]: row for row in json.loads((tmp_path / "manifest.json").read_bytes())["stages"]}
     assert rows["mix"]["why"] == "no model for audio today: come back tomorrow"

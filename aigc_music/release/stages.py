@@ -36,7 +36,7 @@ from aigc_music.generators.timeline import Timeline
 
 from .brief import Brief, seed_of
 from .cuts import best_cut
-from .store import Made, Piece, json_bytes
+from .store import Made, Piece, json_bytes, sha256_of
 
 __all__ = ["STAGES", "Kit", "Stage", "cost_of", "narrowed", "needed", "wanted"]
 
@@ -154,9 +154,31 @@ def master(kit: Kit) -> Iterator[Piece]:
     request = AudioRequest(
         kind="master", song=kit.file("music", "midi"), title=brief.title, artist=brief.artist, seed=0
     )
-    result = kit.run(request)
-    yield from _files(result, "music/master.wav", "master")
-    yield from _files(result, "music/master.mp3", "master")
+    yield from _files(kit.run(request), "music/master.wav", "master")
+
+
+def mp3(kit: Kit) -> Iterator[Piece]:
+    """The master for players, the words in its tags where there are some."""
+    from aigc_music.files.audio import read_sound, sound_bytes, with_lyrics
+    from aigc_music.files.lyrics import read_lyrics
+
+    (row,) = kit.made["master"].rows
+    assert row.record is not None
+    sound = replace(read_sound(kit.file("master", "master")), title=kit.brief.title, creator=kit.brief.artist)
+    parents = [{"role": "mix", "name": PurePosixPath(row.path).name, "sha256": row.sha256}]
+    disclosure = row.record["disclosure"]
+    words = Path(kit.file("words", "timed_lyrics", ".ttml")) if "words" in kit.made else None
+    if words is not None:
+        parents.append({"role": "lyrics", "name": words.name, "sha256": sha256_of(words)})
+        sheet = next(other.record for other in kit.made["words"].rows if other.record is not None)
+        disclosure = disclosure | sheet["disclosure"]
+    drawn = {key: value for key, value in row.record.items() if key not in ("id", "content_sha256", "beside")}
+    drawn |= {"generator": f"{__name__}.mp3", "parents": parents, "disclosure": disclosure}
+    record = finished(drawn, sound_bytes(sound, ".mp3", ""), {})
+    data = sound_bytes(sound, ".mp3", canonical(record).decode())
+    if words is not None:
+        data = with_lyrics(data, ".mp3", read_lyrics(words))
+    yield Piece("music/master.mp3", "master", data, record)
 
 
 def words(kit: Kit) -> Iterator[Piece]:
@@ -310,7 +332,8 @@ STAGES: dict[str, Stage] = {
     "words": Stage(words, ("music",), ("language", "theme", "title", "artist", "tune", "seed"), 2, 2, words=True),
     "cover": Stage(cover, ("music",), ("title", "artist", "language", "mood", "explicit", "seed", "video.cover",
                                        "video.palette", "video.draft", "labels.visible"), 1, 0.3),
-    "master": Stage(master, ("music",), ("title", "artist"), 8, 8),
+    "master": Stage(master, ("music",), ("title", "artist"), 4, 4),
+    "mp3": Stage(mp3, ("master",), ("title", "artist"), 5, 5, likes=("words",)),
     "film": Stage(film, ("music", "words", "master", "cover"), (*_LOOK, "video.presets"), 90, 10),
     "social": Stage(social, ("music", "words", "master", "cover"), (*_LOOK, "video.social_seconds"), 45, 3),
     "motion": Stage(motion, ("music", "cover"), _LOOK, 100, 1.5),

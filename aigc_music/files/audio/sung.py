@@ -21,7 +21,7 @@ _LANGUAGES = {
     "ja": b"jpn", "ko": b"kor", "pt": b"por", "ru": b"rus", "tr": b"tur", "vi": b"vie", "zh": b"zho",
 }  # fmt: skip
 _UNKNOWN = b"XXX"
-_UTF8 = b"\x03"
+_UTF8, _UTF16 = b"\x03", b"\x01"
 _MILLISECONDS, _LYRICS = b"\x02", b"\x01"  # of SYLT: unit of the times, what the text is
 
 
@@ -48,10 +48,16 @@ def _frames(lyrics: TimedLyrics) -> list[id3.Frame]:
                 space = " " if word.spaced and syllable is word.syllables[-1] else ""
                 text = before + syllable.text + space
                 milliseconds = min(max(0, round(syllable.start_s * 1000)), 0xFFFFFFFF)
-                timed += _encoded(text) + b"\0" + milliseconds.to_bytes(4, "big")
+                timed += _wide(text) + milliseconds.to_bytes(4, "big")
                 before = ""
     plain = id3.Frame(b"USLT", _UTF8 + language + b"\0" + _encoded(lyrics.text))
-    return [plain, id3.Frame(b"SYLT", _UTF8 + language + _MILLISECONDS + _LYRICS + b"\0" + timed)]
+    return [plain, id3.Frame(b"SYLT", _UTF16 + language + _MILLISECONDS + _LYRICS + _wide("") + timed)]
+
+
+def _wide(text: str) -> bytes:
+    """As UTF-16 with its mark and end: the reader of C2PA's library takes a SYLT in UTF-8 for damage, and the whole
+    tag with it."""
+    return b"\xff\xfe" + text.replace("\0", "").encode("utf-16-le", "replace") + b"\0\0"
 
 
 def _encoded(text: str) -> bytes:
