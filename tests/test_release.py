@@ -554,6 +554,8 @@ def test_what_failed_by_hand_stands_in_the_manifest(brief: Brief, tmp_path: Path
     make_stage(brief, tmp_path, "music", Engine(workers=0))
     outcome = finish(brief, tmp_path, {"mix": "no synth"})
     assert states(outcome)["music"] == "done" and states(outcome)["mix"] == "failed" and not outcome.ok
+    outcome = finish(brief, tmp_path, {"master": "no synth", "mp3": "whatever a scheduler says"})
+    assert (states(outcome)["master"], states(outcome)["mp3"]) == ("failed", "blocked")
 
 
 # kills
@@ -622,6 +624,21 @@ def test_an_album_has_a_folder_for_each_song_and_one_look(tmp_path: Path) -> Non
     ]  # fmt: skip
     assert json.loads((folder / "01-low-water/manifest.json").read_bytes())["credits"]["isrc"] == "QZABC2600001"
     assert made(release(album, folder, workers=0)) == set()
+
+
+def test_a_part_of_an_album_is_asked_of_the_songs_that_have_it(tmp_path: Path) -> None:
+    outcome = release(written(tmp_path, ALBUM), tmp_path / "out", workers=0, only=["words"])
+    paths = {row["path"] for row in outcome.artifacts}
+    assert {"01-low-water/words/words.lrc", "02-江南/music/song.mid"} <= paths
+    assert not any(path.startswith(("02-江南/words", "02-江南/cover")) for path in paths)
+    with pytest.raises(UsageError, match="Did you mean 'words'"):
+        release(written(tmp_path, ALBUM), tmp_path / "out", workers=0, only=["wrds"])
+
+
+def test_the_help_names_the_stages() -> None:
+    from aigc_music.cli.release import EPILOG
+
+    assert f"Stages: {', '.join(STAGES)}." in EPILOG
 
 
 def test_songs_of_an_album_inherit_and_override(tmp_path: Path) -> None:

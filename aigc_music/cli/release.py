@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 EPILOG = """\b
 A brief is TOML. 'aigc-music release --new BRIEF.toml' writes one to start from, with every key explained.
 What is made already is not made again: change a line of the brief and run it again, stop it and go on later.
-Stages: music, mix, master, words, cover, film, social, canvas, motion, stems, originality.
+Stages: music, words, cover, master, mp3, film, social, motion, canvas, stems, mix, originality.
 
 \b
 Examples:
