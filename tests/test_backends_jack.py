@@ -134,15 +134,14 @@ def test_close_all_is_heard_within_two_periods(server: JackServer, backend: Jack
         start = backend.clock.now_ns()
         for pitch in range(40, 100):
             backend.send(start, bytes((0x92, pitch, 70)))
-        backend.send(start + 30 * MS, bytes((0x92, 20, 70)))
+        backend.send(start + 5000 * MS, bytes((0x92, 20, 70)))  # far off: a busy machine turns the loop late
         rest(backend, 0.015)
-        asked = backend.clock.now_ns()
         assert backend.close_all() == 60
-        assert backend.clock.now_ns() - asked < 40 * MS
         rest(backend, 0.1)
         got = dump.wait_for(123)
     assert heard(got) == set() and len(got) == 60 + 60 + 3, "the note that waited is forgotten"
     assert got[-1].data == bytes((0xB2, 120, 0))
+    assert got[-1].frame - got[60].frame <= 2 * server.period
 
 
 def test_a_loop_that_hangs_leaves_no_note(server: JackServer, backend: JackBackend) -> None:
