@@ -139,7 +139,9 @@ def test_close_all_is_heard_within_two_periods(server: JackServer, backend: Jack
         assert backend.close_all() == 60
         rest(backend, 0.1)
         got = dump.wait_for(123)
-    assert heard(got) == set() and len(got) == 60 + 60 + 3, "the note that waited is forgotten"
+    # on a machine that stops our loop the callback has closed the notes by itself, once, before
+    closed = 60 * (1 + backend.statistics()["heartbeats_lost"])
+    assert heard(got) == set() and len(got) == 60 + closed + 3, "the note that waited is forgotten"
     assert got[-1].data == bytes((0xB2, 120, 0))
     assert got[-1].frame - got[60].frame <= 2 * server.period
 
