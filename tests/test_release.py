@@ -368,6 +368,13 @@ def test_the_manifest_is_signed_beside_it(brief: Brief, tmp_path: Path, monkeypa
     manifest.write_bytes(manifest.read_bytes().replace(b'"explicit": false', b'"explicit": true '))
     (verdict,) = [verdict for verdict in verify_release(folder) if not verdict.ok]
     assert any("signature" in problem for problem in verdict.problems)
+    release(signed, folder, workers=0, only=["music"])
+    with monkeypatch.context() as patch:
+        patch.setattr("aigc_music.release.signing.Signer.detach", lambda *told, **more: 1 / 0)
+        with pytest.raises(ZeroDivisionError):  # as a kill would, before the new manifest is signed
+            release(replace(signed, explicit=True), folder, workers=0, only=["music"])
+    release(replace(signed, explicit=True), folder, workers=0, only=["music"])
+    assert (folder / "manifest.json.c2pa").is_file() and all(row.ok for row in verify_release(folder))
     release(brief, folder, workers=0, only=["music"])
     assert not (folder / "manifest.json.c2pa").exists() and all(row.ok for row in verify_release(folder))
 

@@ -20,7 +20,6 @@ from typing import Any
 from aigc_music.core.errors import AigcMusicError, FileError
 from aigc_music.engine.encodings import Record
 from aigc_music.engine.provenance import record_id
-from aigc_music.files.atomic import atomic_write
 
 from .brief import Brief
 from .publish import Publisher
@@ -116,8 +115,7 @@ def write_papers(brief: Brief, store: Store, publisher: Publisher, reports: Iter
         store.tidy(kept)
     final = manifest()
     final |= {"id": record_id(final)}
-    anew = _write(store.folder / MANIFEST, json_bytes(final))
-    publisher.sign_beside(store.folder / MANIFEST, anew=anew)
+    publisher.put_signed(store.folder / MANIFEST, json_bytes(final))
     return Outcome(store.folder, tuple(told), tuple(final["artifacts"]), frozenset(publisher.changed))
 
 
@@ -149,15 +147,6 @@ def _page(brief: Brief, manifest: dict[str, Any], folder: Path) -> list[Piece]:
     from .page import page_html
 
     return [Piece("index.html", "page", page_html(manifest, brief, folder))]
-
-
-def _write(path: Path, data: bytes) -> bool:
-    """Write a file, unless it holds just this; whether it was written."""
-    if path.is_file() and path.read_bytes() == data:
-        return False
-    with atomic_write(path) as file:
-        file.write(data)
-    return True
 
 
 def refuse_foreign(folder: Path) -> None:

@@ -188,15 +188,20 @@ class Publisher:
         if target.is_symlink() or not target.is_file() or sha256_of(target) not in known:
             raise FileError(f"{path} is there already and not as this program made it: move it away, then run again")
 
-    def sign_beside(self, path: Path, *, anew: bool) -> None:
-        """Keep the signature of a file that is listed nowhere, such as the manifest, beside it. anew: whether the
-        file was written by this run. FileError where it cannot be signed."""
+    def put_signed(self, path: Path, data: bytes) -> None:
+        """Write a file that is listed nowhere, such as the manifest, with its signature beside it, unless both are
+        there. A kill leaves none that does not fit: the old signature goes first. FileError where one cannot be
+        written."""
         from .signing import DETACHED
 
-        place = path.with_name(path.name + DETACHED)
-        if self._signer is None:
-            place.unlink(missing_ok=True)
-        elif anew or not place.is_file():
+        signature = path.with_name(path.name + DETACHED)
+        same = path.is_file() and path.read_bytes() == data
+        if not same or self._signer is None:
+            signature.unlink(missing_ok=True)
+        if not same:
+            with atomic_write(path) as file:
+                file.write(data)
+        if self._signer is not None and not signature.is_file():
             self._signer.detach(path, title=self.brief.title, disclosure={})
 
     def take_away(self) -> None:
