@@ -32,7 +32,7 @@ from bridge.synth.parts import Stretch, render_parts
 from .figures import figures_of
 from .mastering import mastered
 
-__all__ = ["AudioGenerator", "song_sound", "track_names"]
+__all__ = ["AudioGenerator", "track_names"]
 
 _TAIL_SECONDS = 4.0  # what a render takes at most beyond the score's end, for the share that is told
 
@@ -144,15 +144,6 @@ class AudioGenerator:
     def _note_limit(self, stretch: Stretch) -> None:
         lowered = round(abs(20 * float(np.log10(stretch.gain.min()))), 2)
         self._figures["limited_db"] = max(lowered, self._figures.get("limited_db", 0.0))
-
-
-def song_sound(song: str | Score, rate: int = 48_000) -> Sound:
-    """The mix of a song (a MIDI file or a Score) at `rate` frames a second, as `live` plays it: for films.
-
-    Raises FileError for what is no music or longer than an hour.
-    """
-    score = _score_of(song)
-    return Sound(np.concatenate([stretch.heard for stretch in render_parts(score, rate)]), rate, score.title)
 
 
 def track_names(score: Score) -> list[str]:

@@ -119,10 +119,7 @@ def missing_message(letters: dict[str, str]) -> str:
             f"{script}: {shown}{more}; on Debian and Ubuntu 'apt install {package}', on macOS {mac}, on Windows"
             f" {windows}"
         )
-    return (
-        "no font on this machine has these characters. " + ". ".join(rows) + ". Install one, or take"
-        " allow_missing_glyphs (--allow-missing-glyphs) to draw boxes instead"
-    )
+    return "no font on this machine has these characters. " + ". ".join(rows) + ". Install one"
 
 
 @cache
@@ -235,13 +232,14 @@ class FontBook:
         artist on a cover and in a lyric video, and of `words`."""
         titled = request.kind in ("cover", "lyric_video")
         if not request.allow_missing_glyphs:
-            self.refuse_text((request.title + request.artist if titled else "") + words)
+            text = (request.title + request.artist if titled else "") + words
+            self.refuse_text(text, ", or take allow_missing_glyphs (--allow-missing-glyphs) to draw boxes instead")
 
-    def refuse_text(self, text: str) -> None:
-        """UsageError where no font has a character of a text."""
+    def refuse_text(self, text: str, instead: str = "") -> None:
+        """UsageError where no font has a character of a text. instead: what else can be done, for the message."""
         missing = self.missing(text)
         if missing:
-            raise UsageError(missing_message(missing))
+            raise UsageError(missing_message(missing) + instead)
 
     def sets(self, text: str, face: str) -> bool:
         """Whether one of FACES has all of a text but its emoji, so that no second face is needed."""
